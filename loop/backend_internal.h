@@ -50,6 +50,17 @@ int64_t gyre__backend_enable(gyre__backend *backend);
  */
 void gyre__backend_poll(gyre_loop *loop, uint64_t timeout_ns);
 
+/* True if gyre__backend_poll(loop, 0) would find nothing to submit, to fetch or to reap. */
+static inline bool gyre__backend_idle(const gyre__backend *backend)
+{
+    const struct io_uring *ring = &backend->ring;
+
+    return ring->sq.sqe_tail == *ring->sq.khead &&
+           *ring->cq.khead == __atomic_load_n(ring->cq.ktail, __ATOMIC_RELAXED) &&
+           !(__atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) &
+             (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN));
+}
+
 /* Asks for the cancellation of everything in flight. */
 void gyre__backend_cancel_all(gyre_loop *loop);
 

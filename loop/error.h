@@ -52,7 +52,12 @@ GYRE_BEGIN_DECLS
     X(NORING, 30, "io_uring is not available")                        /* OSError */                \
     X(FORKED, 31, "event loop was made before fork()")                /* RuntimeError */           \
     X(NOSENDFILE, 32, "sendfile is not available here")               /* SendfileNotAvailableError */ \
-    X(GENERATORRAISEDSTOP, 33, "generator raised a stop code")        /* RuntimeError */
+    X(GENERATORRAISEDSTOP, 33, "generator raised a stop code")        /* RuntimeError */           \
+    X(TYPE, 34, "value of a kind that is not allowed here")           /* TypeError */              \
+    X(DNSNAME, 60, "host name is not known")                          /* socket.gaierror */        \
+    X(DNSAGAIN, 61, "name server does not answer; try again")         /* socket.gaierror */        \
+    X(DNSFAIL, 62, "name server failed")                              /* socket.gaierror */        \
+    X(DNSFAMILY, 63, "host has no address of this family")            /* socket.gaierror */
 
 enum gyre_error_code {
     GYRE__EBASE = -10000, /* below every -errno */

@@ -25,7 +25,7 @@ void gyre_loop_default_exception_handler(gyre_loop *loop, const gyre_exception_c
         fprintf(stderr, "gyre:   - %s (%s)\n", *text ? text : gyre_strerror(item.code),
                 gyre_err_name(item.code));
     }
-    if (context->code == GYRE_EDEADLOCK && loop->dump)
+    if (context->code == GYRE_EDEADLOCK && loop && loop->dump)
         loop->dump(loop, stderr);
 }
 

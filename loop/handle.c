@@ -95,7 +95,7 @@ int64_t gyre_call_later(gyre_loop *loop, int64_t delay_ns, gyre_callback *callba
     return gyre_call_at_priority(loop, gyre__deadline(loop, delay_ns), 0, callback, arg, out_handle);
 }
 
-/* A timer's slot is freed at once; one that is in the ready queue is skipped there. */
+/* A timer is let go at once, even when it is due; what is in the ready queue is skipped there. */
 void gyre_handle_cancel(gyre_handle *handle)
 {
     gyre__check_thread(handle->loop, __func__);

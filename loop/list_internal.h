@@ -4,9 +4,7 @@
 
 #include <stdbool.h>
 
-typedef struct gyre__link {
-    struct gyre__link *next, *prev;
-} gyre__link;
+#include "link.h"
 
 static inline void gyre__list_init(gyre__link *list)
 {
@@ -24,6 +22,13 @@ static inline void gyre__list_append(gyre__link *list, gyre__link *item)
     item->prev = list->prev;
     list->prev->next = item;
     list->prev = item;
+}
+
+/* Leaves the item's own links as they are: for an item that is done with. */
+static inline void gyre__list_unlink(const gyre__link *item)
+{
+    item->prev->next = item->next;
+    item->next->prev = item->prev;
 }
 
 /* Leaves the item alone in a list of its own, so that removing it again is harmless. */

@@ -1,16 +1,16 @@
-/* The event loop: life, one iteration as a list of phases, and the ways to run it. */
+/* The event loop: its life from gyre_loop_new to gyre_loop_close; threads, time and chance. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "alloc.h"
 #include "loop_internal.h"
+#include "provided_internal.h"
 
 _Thread_local gyre_loop *gyre__running;
 _Thread_local char gyre__thread_mark;
@@ -33,7 +33,7 @@ void gyre__fatal(const char *format, ...)
     abort();
 }
 
-static int thread_number(void)
+int gyre__thread_number(void)
 {
     return (int)syscall(SYS_gettid);
 }
@@ -44,7 +44,7 @@ void gyre__affinity_failure(const gyre_loop *loop, const char *function)
         gyre__fatal("%s: the loop was made before fork(); the child may only close it", function);
     gyre__fatal("%s: called from thread %d, but the loop belongs to thread %d; "
                 "use gyre_call_soon_threadsafe()",
-                function, thread_number(), loop->owner_tid);
+                function, gyre__thread_number(), loop->owner_tid);
 }
 
 static void count_fork(void)
@@ -60,7 +60,7 @@ static void watch_forks(void)
 
 /* ---- time and chance ---- */
 
-static uint64_t monotonic(void)
+uint64_t gyre__monotonic(void)
 {
     struct timespec time;
 
@@ -72,7 +72,7 @@ uint64_t gyre_loop_time(const gyre_loop *loop)
 {
     if (loop->is_virtual)
         return loop->virtual_now;
-    return loop->now ? loop->now(loop->hook_context) : monotonic();
+    return loop->now ? loop->now(loop->hook_context) : gyre__monotonic();
 }
 
 uint64_t gyre__deadline(const gyre_loop *loop, int64_t delay_ns)
@@ -104,7 +104,7 @@ static void seed_random(gyre_loop *loop)
 {
     if (getrandom(loop->random_state, sizeof(loop->random_state), GRND_NONBLOCK) !=
         (ssize_t)sizeof(loop->random_state)) {
-        loop->random_state[0] = monotonic();
+        loop->random_state[0] = gyre__monotonic();
         loop->random_state[1] = (uintptr_t)loop;
     }
     loop->random_state[0] |= 1; /* all zero would stay so */
@@ -133,7 +133,7 @@ int64_t gyre_loop_new(const gyre_loop_options *options, gyre_loop **out_loop)
         return -ENOMEM;
     }
     loop->owner = &gyre__thread_mark;
-    loop->owner_tid = thread_number();
+    loop->owner_tid = gyre__thread_number();
     loop->generation = gyre__fork_generation;
     loop->is_virtual = options->clock == GYRE_CLOCK_VIRTUAL;
     loop->now = options->now;
@@ -180,7 +180,10 @@ static void release_loop(gyre_loop *loop)
 static int64_t drop_in_child(gyre_loop *loop)
 {
     loop->closing = true;
+    if (loop->has_run && loop->owner == &gyre__thread_mark)
+        gyre__sigpipe_unblock();
     gyre__backend_drop(&loop->backend);
+    gyre__provided_fini(loop);
     gyre__post_fini(loop);
     gyre__blocks_fini(&loop->blocks);
     gyre_free(loop);
@@ -244,224 +247,20 @@ int64_t gyre_loop_close(gyre_loop *loop)
     finish_operations(loop);
     gyre__drain_ready(loop);
     drop_timers(loop);
+    gyre__post_take(loop);
     gyre__drain_ready(loop);
     gyre__running = NULL;
     gyre__signals_fini(loop);
     gyre__backend_fini(&loop->backend);
+    if (loop->has_run)
+        gyre__sigpipe_unblock();
+    gyre__provided_fini(loop);
     gyre__post_fini(loop);
     gyre_context_unref(loop->context);
     loop->context = NULL;
     gyre_error_clear();
     release_loop(loop);
     return 0;
-}
-
-/* ---- one iteration ---- */
-
-/* Everything that could wake the loop, apart from what is ready and the timers. */
-static bool waits_for_outside(const gyre_loop *loop)
-{
-    return loop->backend.in_flight > loop->backend.internal || loop->holds;
-}
-
-/* Threads of this process; posts can come from another one only. */
-static bool has_other_threads(void)
-{
-    struct stat info;
-
-    return stat("/proc/self/task", &info) < 0 || info.st_nlink > 3;
-}
-
-/* True if nothing can ever happen again. Looked at only when the loop would sleep without a limit. */
-static bool deadlocked(gyre_loop *loop)
-{
-    if (waits_for_outside(loop) || gyre__post_waiting(loop))
-        return false;
-    return loop->is_virtual || (!loop->signals && !has_other_threads());
-}
-
-/* The virtual clock moves to the next timer, but only when nothing from outside may come before. */
-static bool jump(gyre_loop *loop)
-{
-    uint64_t next;
-    bool exact;
-
-    while ((next = gyre__timers_next(&loop->timers, &exact)), !exact)
-        gyre__timers_sort(&loop->timers, next);
-    if (next == GYRE__NEVER)
-        return false;
-    if (next > loop->virtual_now)
-        loop->virtual_now = next;
-    return true;
-}
-
-/* How long phase 2 may wait: 0 when anything is ready, else until the next timer. */
-static int64_t choose_timeout(gyre_loop *loop, uint64_t limit_ns, uint64_t *out_timeout)
-{
-    uint64_t next, now;
-    bool exact;
-
-    *out_timeout = 0;
-    if (loop->ready.head || loop->stopping || limit_ns == 0)
-        return 0;
-    if (loop->is_virtual && !waits_for_outside(loop) && !gyre__post_waiting(loop)) {
-        if (jump(loop))
-            return 0;
-    } else {
-        next = loop->is_virtual ? GYRE__NEVER : gyre__timers_next(&loop->timers, &exact);
-        if (next != GYRE__NEVER) {
-            now = gyre_loop_time(loop);
-            *out_timeout = next > now ? next - now : 0;
-            if (*out_timeout > limit_ns)
-                *out_timeout = limit_ns;
-            return 0;
-        }
-    }
-    *out_timeout = limit_ns;
-    return limit_ns == GYRE__NEVER && deadlocked(loop) ? GYRE_EDEADLOCK : 0;
-}
-
-static void phase_wait(gyre_loop *loop, uint64_t timeout)
-{
-    if (timeout) {
-        gyre__post_arm(loop);
-        atomic_store(&loop->asleep, true);
-        if (gyre__post_waiting(loop))
-            timeout = 0;
-    }
-    gyre__backend_poll(loop, timeout);
-    if (timeout) {
-        atomic_store_explicit(&loop->asleep, false, memory_order_relaxed);
-        gyre__post_take(loop);
-    }
-}
-
-static void phase_timers(gyre_loop *loop)
-{
-    gyre__timer *timer;
-    uint64_t now;
-
-    if (!loop->timers.count)
-        return;
-    now = gyre_loop_time(loop);
-    while ((timer = gyre__timers_pop(&loop->timers, now)) != NULL)
-        gyre__ready_push(&loop->ready, &timer->node);
-}
-
-static void run_slow(gyre_loop *loop, gyre__node *node)
-{
-    uint64_t start = monotonic(), taken;
-
-    node->run(node);
-    taken = monotonic() - start;
-    if ((int64_t)taken >= loop->slow_ns) {
-        char message[96];
-
-        snprintf(message, sizeof(message), "a callback or task step took %.3f s", (double)taken / 1e9);
-        gyre_loop_call_exception_handler(loop, &(gyre_exception_context){.message = message});
-    }
-}
-
-static bool phase_run(gyre_loop *loop)
-{
-    gyre__node *node, *last = loop->ready.tail;
-
-    if (!loop->ready.head)
-        return false;
-    do {
-        node = gyre__ready_pop(&loop->ready);
-        if (loop->ready.head)
-            __builtin_prefetch(loop->ready.head->next);
-        if (__builtin_expect(loop->debug, 0))
-            run_slow(loop, node);
-        else
-            node->run(node);
-    } while (node != last);
-    return true;
-}
-
-int64_t gyre__iterate(gyre_loop *loop, uint64_t limit_ns)
-{
-    uint64_t timeout;
-    int64_t rc;
-
-    loop->iterations++;
-    gyre__post_take(loop);
-    rc = choose_timeout(loop, limit_ns, &timeout);
-    if (rc < 0)
-        return rc;
-    phase_wait(loop, timeout);
-    phase_timers(loop);
-    return phase_run(loop);
-}
-
-/* ---- runs ---- */
-
-/* A loop made in one thread may first run in another, to which it then belongs. */
-int64_t gyre__loop_adopt(gyre_loop *loop)
-{
-    if (!loop->has_run && loop->generation == gyre__fork_generation) {
-        loop->owner = &gyre__thread_mark;
-        loop->owner_tid = thread_number();
-    }
-    gyre__check_thread(loop, "gyre_loop_run");
-    if (loop->closing)
-        return GYRE_ELOOPCLOSED;
-    return loop->running || gyre__running ? GYRE_ELOOPRUNNING : 0;
-}
-
-static int64_t enter(gyre_loop *loop)
-{
-    int64_t rc = gyre__loop_adopt(loop);
-
-    if (rc < 0)
-        return rc;
-    loop->has_run = true;
-    rc = gyre__backend_enable(&loop->backend);
-    if (rc < 0)
-        return rc;
-    loop->running = true;
-    gyre__running = loop;
-    return 0;
-}
-
-static void leave(gyre_loop *loop)
-{
-    loop->running = false;
-    loop->stopping = false;
-    gyre__running = NULL;
-}
-
-int64_t gyre_loop_run(gyre_loop *loop)
-{
-    int64_t rc = enter(loop);
-
-    if (rc < 0)
-        return rc;
-    do
-        rc = gyre__iterate(loop, GYRE__NEVER);
-    while (rc >= 0 && !loop->stopping);
-    leave(loop);
-    return rc == GYRE_EDEADLOCK ? gyre__report_deadlock(loop) : rc < 0 ? rc : 0;
-}
-
-int64_t gyre_loop_run_once(gyre_loop *loop, int64_t timeout_ns)
-{
-    int64_t rc = enter(loop);
-
-    if (rc < 0)
-        return rc;
-    if (timeout_ns < 0)
-        timeout_ns = 0;
-    rc = gyre__iterate(loop, timeout_ns == GYRE_FOREVER ? GYRE__NEVER : (uint64_t)timeout_ns);
-    leave(loop);
-    return rc;
-}
-
-void gyre_loop_stop(gyre_loop *loop)
-{
-    gyre__check_thread(loop, __func__);
-    loop->stopping = true;
 }
 
 /* ---- what can be asked and set ---- */

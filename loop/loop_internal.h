@@ -14,7 +14,11 @@
 #include "ready_internal.h"
 #include "timers_internal.h"
 
-typedef struct gyre__post gyre__post; /* a callback on its way from another thread: post.c */
+/* Something on its way from another thread: its node runs in the loop's. post.c */
+typedef struct gyre__post {
+    gyre__node node;
+    struct gyre__post *older; /* in the stack of posts */
+} gyre__post;
 
 /* What other rooms hang into the life of a loop: called newest first when it closes. */
 typedef struct gyre__close_hook {
@@ -25,7 +29,7 @@ typedef struct gyre__close_hook {
 struct gyre_loop {
     gyre__ready ready;     /* what runs in this iteration and the next */
     gyre_task *current;    /* the task that is being stepped */
-    gyre_context *context; /* context variables of what is running; NULL: none are set */
+    gyre_task *aside;      /* the one that steps a generator, where awaiting is an error: current is NULL */
     bool running;          /* inside a run */
     bool has_run;          /* and so belongs to its thread for good */
     bool stopping;         /* a stop was requested */
@@ -40,11 +44,13 @@ struct gyre_loop {
     unsigned generation;   /* forks of the process when it was made */
     size_t objects;        /* futures, tasks and handles that keep the struct alive */
     uint64_t iterations;
+    gyre_context *context; /* context variables of what is running; NULL: none are set */
 
     gyre__timers timers;
     gyre__blocks blocks;
     gyre__backend backend;
     const gyre__seam *seam;
+    struct gyre__provided *provided; /* buffers the kernel picks from; NULL until needed */
 
     uint64_t virtual_now;
     uint64_t (*now)(void *);
@@ -87,6 +93,7 @@ enum gyre__loop_slot {
     GYRE__SLOT_EXECUTOR,
     GYRE__SLOT_RESOLVER,
     GYRE__SLOT_BUFFERS,
+    GYRE__SLOT_WATCHES, /* net/poll.c */
 };
 
 extern _Thread_local gyre_loop *gyre__running __attribute__((tls_model("initial-exec")));
@@ -118,6 +125,9 @@ static inline void gyre__loop_drop(gyre_loop *loop)
 /* Absolute deadline of a duration from now; never overflows; GYRE_FOREVER gives GYRE__NEVER. */
 uint64_t gyre__deadline(const gyre_loop *loop, int64_t delay_ns);
 
+uint64_t gyre__monotonic(void); /* CLOCK_MONOTONIC in ns */
+int gyre__thread_number(void);  /* the kernel's number of this thread */
+
 /* Prints "gyre: ..." and aborts: for misuse that would corrupt memory if it went on. */
 _Noreturn void gyre__fatal(const char *format, ...) GYRE_PRINTF(1, 2);
 
@@ -134,13 +144,26 @@ static inline void gyre__callback_done(gyre_loop *loop, int64_t rc, gyre_handle 
 int64_t gyre__post_init(gyre_loop *loop);
 void gyre__post_fini(gyre_loop *loop);
 void gyre__post_arm(gyre_loop *loop);    /* lets the ring read the eventfd */
+void gyre__post_push(gyre_loop *loop, gyre__post *post); /* any thread; never allocates */
 void gyre__post_take(gyre_loop *loop);   /* posts into the ready queue */
+
+/* A look without a barrier, for a loop that is awake: what it misses now it sees the next time. */
+static inline bool gyre__posted(const gyre_loop *loop)
+{
+    return atomic_load_explicit(&loop->posts, memory_order_relaxed) != NULL ||
+           atomic_load_explicit(&loop->stop_posted, memory_order_relaxed) ||
+           atomic_load_explicit(&loop->signals_pending, memory_order_relaxed) != 0;
+}
 bool gyre__post_waiting(gyre_loop *loop);
 void gyre__wake(gyre_loop *loop);        /* any thread, signal handlers too */
 
 /* signal.c */
 void gyre__signals_take(gyre_loop *loop);
 void gyre__signals_fini(gyre_loop *loop);
+
+/* sigpipe.c: SIGPIPE in this thread, per loop that has run. */
+void gyre__sigpipe_block(void);
+void gyre__sigpipe_unblock(void);
 
 /* While the loop closes: runs what is queued; every node knows that and only lets go. */
 void gyre__drain_ready(gyre_loop *loop);

@@ -48,6 +48,7 @@ typedef struct gyre__request {
     uint8_t verb;
     bool multishot;    /* accept, recv, recvmsg, poll */
     bool select;       /* let the kernel pick a buffer from `group` */
+    bool poll_first;   /* recv: nothing has come yet, so wait before the first try */
     uint16_t group;    /* provided-buffer group */
     int fd;
     uint32_t length;

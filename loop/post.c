@@ -6,9 +6,9 @@
 #include "alloc.h"
 #include "loop_internal.h"
 
-struct gyre__post {
-    gyre__node node;
-    gyre__post *older; /* in the stack */
+/* A post that gyre_call_soon_threadsafe makes. */
+struct user_post {
+    gyre__post post;
     gyre_loop *loop;
     gyre_callback *callback;
     void *arg;
@@ -27,7 +27,7 @@ void gyre__wake(gyre_loop *loop)
 
 static void run_post(gyre__node *node)
 {
-    gyre__post *post = GYRE__CONTAINER(node, gyre__post, node);
+    struct user_post *post = GYRE__CONTAINER(node, struct user_post, post.node);
     gyre_loop *loop = post->loop;
     gyre_callback *callback = post->callback;
     void *arg = post->arg;
@@ -40,17 +40,23 @@ static void run_post(gyre__node *node)
     gyre__callback_done(loop, rc, NULL, "error in a callback posted by another thread");
 }
 
-int64_t gyre_call_soon_threadsafe(gyre_loop *loop, gyre_callback *callback, void *arg)
+void gyre__post_push(gyre_loop *loop, gyre__post *post)
 {
-    gyre__post *post = gyre_alloc(sizeof(*post));
-
-    if (!post)
-        return -ENOMEM;
-    *post = (gyre__post){.node = {.run = run_post}, .loop = loop, .callback = callback, .arg = arg};
     post->older = atomic_load_explicit(&loop->posts, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&loop->posts, &post->older, post))
         ;
     gyre__wake(loop);
+}
+
+int64_t gyre_call_soon_threadsafe(gyre_loop *loop, gyre_callback *callback, void *arg)
+{
+    struct user_post *user = gyre_alloc(sizeof(*user));
+
+    if (!user)
+        return -ENOMEM;
+    *user = (struct user_post){
+        .post.node.run = run_post, .loop = loop, .callback = callback, .arg = arg};
+    gyre__post_push(loop, &user->post);
     return 0;
 }
 
@@ -131,14 +137,6 @@ int64_t gyre__post_init(gyre_loop *loop)
 
 void gyre__post_fini(gyre_loop *loop)
 {
-    gyre__post *post = atomic_exchange(&loop->posts, NULL);
-
-    while (post) {
-        gyre__post *older = post->older;
-
-        gyre_free(post);
-        post = older;
-    }
     if (loop->wake_fd >= 0)
         close(loop->wake_fd);
     loop->wake_fd = -1;

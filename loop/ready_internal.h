@@ -5,17 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "timer.h"
+
 /* Recovers the struct in which a member is embedded. */
 #define GYRE__CONTAINER(pointer, type, member) \
     ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
-
-typedef struct gyre__node gyre__node;
-
-/* Something to run: a handle, a task to step, a done-callback, a finished op. In one queue at a time. */
-struct gyre__node {
-    gyre__node *next;
-    void (*run)(gyre__node *node);
-};
 
 typedef struct gyre__ready {
     gyre__node *head;

@@ -1,12 +1,14 @@
-/* Timers: wheel slots for the far ones, a pairing heap for those that are near. */
+/* Timers: wheel slots for the far ones, a pairing heap for the near ones, a list of those that are due. */
 #include "timers_internal.h"
 
 #include <string.h>
 
 enum { SCAN_LIMIT = 64 }; /* how long a slot's list may be to look through it for the exact deadline */
 
+/* Their addresses tell where a timer is that is not in the heap. */
 #define IN_WHEEL (&wheel_mark)
-static gyre__timer wheel_mark; /* its address tells a timer in a slot from one in the heap */
+#define IS_DUE (&due_mark)
+static gyre__timer wheel_mark, due_mark;
 
 /* ---- pairing heap: `next` is the next sibling, `prev` points to whatever points here ---- */
 
@@ -144,7 +146,7 @@ static void place(gyre__timers *timers, gyre__timer *timer)
     }
     level = level_of(timers, timer->deadline);
     index = slot_index(timer->deadline, level);
-    slot = &timers->slots[level][index];
+    slot = &timers->slots[level][index][timer->order % GYRE__WHEEL_LANES];
     timers->used[level][index / 64] |= UINT64_C(1) << (index % 64);
     timer->child = IN_WHEEL;
     timer->prev = slot;
@@ -157,17 +159,24 @@ static void place(gyre__timers *timers, gyre__timer *timer)
 /* Empties a slot and places its timers anew: nearer slots, or the heap. */
 static void spill(gyre__timers *timers, unsigned level, unsigned index)
 {
-    gyre__timer *timer = timers->slots[level][index];
+    gyre__timer *lanes[GYRE__WHEEL_LANES];
+    bool more = true;
 
-    timers->slots[level][index] = NULL;
+    memcpy(lanes, timers->slots[level][index], sizeof(lanes));
+    memset(timers->slots[level][index], 0, sizeof(lanes));
     timers->used[level][index / 64] &= ~(UINT64_C(1) << (index % 64));
-    while (timer) {
-        gyre__timer *next = next_of(timer);
+    while (more) {
+        more = false;
+        for (unsigned lane = 0; lane < GYRE__WHEEL_LANES; lane++) {
+            gyre__timer *timer = lanes[lane];
 
-        if (next)
-            __builtin_prefetch(next_of(next));
-        place(timers, timer);
-        timer = next;
+            if (!timer)
+                continue;
+            lanes[lane] = next_of(timer);
+            __builtin_prefetch(lanes[lane]); /* its turn comes after the other lanes' */
+            place(timers, timer);
+            more = true;
+        }
     }
 }
 
@@ -182,6 +191,14 @@ static void set_horizon(gyre__timers *timers, uint64_t horizon)
             spill(timers, level, slot_index(horizon, level));
 }
 
+static bool slot_empty(gyre__timer *const lanes[GYRE__WHEEL_LANES])
+{
+    for (unsigned lane = 0; lane < GYRE__WHEEL_LANES; lane++)
+        if (lanes[lane])
+            return false;
+    return true;
+}
+
 /* First slot of a level from `from` on that holds a timer, or GYRE__WHEEL_SLOTS. */
 static unsigned first_used(const gyre__timers *timers, unsigned level, unsigned from)
 {
@@ -193,7 +210,7 @@ static unsigned first_used(const gyre__timers *timers, unsigned level, unsigned 
         for (; bits; bits &= bits - 1) { /* a bit may outlive the timers of its slot */
             unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
 
-            if (timers->slots[level][index])
+            if (!slot_empty(timers->slots[level][index]))
                 return index;
         }
     }
@@ -252,11 +269,30 @@ void gyre__timers_sort(gyre__timers *timers, uint64_t until)
     }
 }
 
+/* ---- those that are due ---- */
+
+static void due_append(gyre__timers *timers, gyre__timer *timer)
+{
+    timer->child = IS_DUE;
+    timer->prev = timers->due_end;
+    set_next(timer, NULL);
+    *timers->due_end = timer;
+    timers->due_end = next_field(timer);
+}
+
+static void due_remove(gyre__timers *timers, gyre__timer *timer)
+{
+    if (timers->due_end == next_field(timer))
+        timers->due_end = timer->prev;
+    unlink_timer(timer);
+}
+
 /* ---- the interface ---- */
 
 void gyre__timers_init(gyre__timers *timers, uint64_t now)
 {
     memset(timers, 0, sizeof(*timers));
+    timers->due_end = &timers->due;
     timers->horizon = now & ~((UINT64_C(1) << GYRE__WHEEL_SHIFT) - 1);
 }
 
@@ -272,6 +308,10 @@ void gyre__timers_remove(gyre__timers *timers, gyre__timer *timer)
 {
     if (!gyre__timer_is_set(timer))
         return;
+    if (timer->child == IS_DUE) {
+        due_remove(timers, timer);
+        return;
+    }
     timers->count--;
     if (timer->child == IN_WHEEL)
         unlink_timer(timer);
@@ -294,6 +334,23 @@ gyre__timer *gyre__timers_pop(gyre__timers *timers, uint64_t now)
     return first;
 }
 
+void gyre__timers_collect(gyre__timers *timers, uint64_t now)
+{
+    gyre__timer *timer;
+
+    while ((timer = gyre__timers_pop(timers, now)) != NULL)
+        due_append(timers, timer);
+}
+
+gyre__timer *gyre__timers_take(gyre__timers *timers)
+{
+    gyre__timer *first = timers->due;
+
+    if (first)
+        due_remove(timers, first);
+    return first;
+}
+
 uint64_t gyre__timers_next(const gyre__timers *timers, bool *exact)
 {
     uint64_t start, earliest = GYRE__NEVER;
@@ -304,12 +361,16 @@ uint64_t gyre__timers_next(const gyre__timers *timers, bool *exact)
         return timers->heap->deadline;
     if (!timers->count || !first_slot(timers, &level, &index, &start))
         return GYRE__NEVER;
-    for (const gyre__timer *timer = timers->slots[level][index]; timer; timer = next_of(timer)) {
-        if (timer->deadline < earliest)
-            earliest = timer->deadline;
-        if (++length == SCAN_LIMIT && next_of(timer)) {
-            *exact = false;
-            return start;
+    for (unsigned lane = 0; lane < GYRE__WHEEL_LANES; lane++) {
+        const gyre__timer *timer = timers->slots[level][index][lane];
+
+        for (; timer; timer = next_of(timer)) {
+            if (timer->deadline < earliest)
+                earliest = timer->deadline;
+            if (++length > SCAN_LIMIT) {
+                *exact = false;
+                return start;
+            }
         }
     }
     return earliest;

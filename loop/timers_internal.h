@@ -19,26 +19,21 @@ enum {
     GYRE__WHEEL_BITS = 8,
     GYRE__WHEEL_SLOTS = 1 << GYRE__WHEEL_BITS,
     GYRE__WHEEL_LEVELS = 6, /* 16 + 6 * 8 bits: all of uint64_t */
+    GYRE__WHEEL_LANES = 8,  /* lists a slot: walking them side by side hides the cache misses of a long one */
 };
 
 /* "Never": later deadlines are treated as this one. About 292 years. */
 #define GYRE__NEVER (UINT64_C(1) << 63)
 
-typedef struct gyre__timer {
-    gyre__node node;           /* when due: in the ready queue; before: next in slot or heap sibling */
-    struct gyre__timer **prev; /* what points to this timer; NULL while it is not set */
-    struct gyre__timer *child; /* first child in the heap; GYRE__IN_WHEEL in a wheel slot */
-    uint64_t deadline;         /* ns on the loop's clock */
-    uint64_t order;            /* priority in the upper 16 bits, sequence number below */
-} gyre__timer;
-
 typedef struct gyre__timers {
     gyre__timer *heap;                     /* every timer before `horizon` */
+    gyre__timer *due;                      /* those that run in this iteration, in order */
+    gyre__timer **due_end;                 /* where the next of them goes */
     uint64_t horizon;                      /* start of the first finest slot still in the wheel */
     uint64_t sequence;                     /* number of the next timer */
-    size_t count;                          /* timers set */
+    size_t count;                          /* timers set, without those that are due */
     uint64_t used[GYRE__WHEEL_LEVELS][GYRE__WHEEL_SLOTS / 64]; /* slots that may hold something */
-    gyre__timer *slots[GYRE__WHEEL_LEVELS][GYRE__WHEEL_SLOTS];
+    gyre__timer *slots[GYRE__WHEEL_LEVELS][GYRE__WHEEL_SLOTS][GYRE__WHEEL_LANES];
 } gyre__timers;
 
 void gyre__timers_init(gyre__timers *timers, uint64_t now);
@@ -46,11 +41,22 @@ void gyre__timers_init(gyre__timers *timers, uint64_t now);
 /* Sets a timer that is not set; timer->node.run says what happens when it is due. */
 void gyre__timers_add(gyre__timers *timers, gyre__timer *timer, uint64_t deadline, int16_t priority);
 
-/* Unsets a timer; nothing happens if it is not set. */
+/* Unsets a timer, due or not; nothing happens if it is not set. Its memory may go then. */
 void gyre__timers_remove(gyre__timers *timers, gyre__timer *timer);
 
 /* Takes out the first timer with deadline <= now, or gives NULL. */
 gyre__timer *gyre__timers_pop(gyre__timers *timers, uint64_t now);
+
+/*
+ * Timers that are due run after what was ready before them. They wait for that in a list of their own, not
+ * in the ready queue, as a timer must be removable, in no time, until the moment it runs.
+ */
+
+/* Makes those with deadline <= now due. */
+void gyre__timers_collect(gyre__timers *timers, uint64_t now);
+
+/* Takes out the first that is due, or gives NULL. */
+gyre__timer *gyre__timers_take(gyre__timers *timers);
 
 /*
  * Deadline of the first timer (GYRE__NEVER if there is none). When many timers share a far slot a lower
@@ -67,7 +73,7 @@ static inline void gyre__timer_init(gyre__timer *timer, void (*run)(gyre__node *
     timer->prev = NULL;
 }
 
-/* True from gyre__timers_add until the timer is popped or removed. */
+/* True from gyre__timers_add until the timer is popped, taken or removed. */
 static inline bool gyre__timer_is_set(const gyre__timer *timer)
 {
     return timer->prev != NULL;

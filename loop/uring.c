@@ -205,6 +205,8 @@ static void fill(struct io_uring_sqe *sqe, const gyre__request *request)
     case GYRE__OP_RECVMSG:
         if (request->multishot)
             sqe->ioprio |= IORING_RECV_MULTISHOT;
+        if (request->poll_first)
+            sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
         break;
     case GYRE__OP_POLL:
         if (request->multishot)

@@ -1,0 +1,168 @@
+/* The lane of look-ups: up to four threads of the process, and a queue. */
+#include "lookup_internal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include "../loop/alloc.h"
+
+enum { MOST_THREADS = 4, IDLE_SECONDS = 10 };
+
+/* Static: threads may outlive every loop. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t wanted;
+    gyre__lookup *first, *last;
+    unsigned threads, idle;
+    unsigned generation; /* forks: a child starts with no threads */
+} lane = {.lock = PTHREAD_MUTEX_INITIALIZER, .wanted = PTHREAD_COND_INITIALIZER};
+
+void gyre__lookup_free(gyre__lookup *lookup)
+{
+    if (lookup->found)
+        freeaddrinfo(lookup->found);
+    gyre_free(lookup);
+}
+
+static void look_up(gyre__lookup *lookup)
+{
+    if (lookup->reverse)
+        lookup->rc = getnameinfo(gyre_address_raw(&lookup->address), lookup->address.length,
+                                 lookup->name, sizeof(lookup->name), NULL, 0, 0);
+    else
+        lookup->rc = getaddrinfo(lookup->has_name ? lookup->name : NULL, lookup->service,
+                                 &lookup->hints, &lookup->found);
+    lookup->saved_errno = errno;
+}
+
+/* The lock is held: the loop cannot go while its look-up is being posted. */
+static void deliver(gyre__lookup *lookup)
+{
+    if (lookup->loop)
+        gyre__post_push(lookup->loop, &lookup->post);
+    else
+        gyre__lookup_free(lookup);
+}
+
+static gyre__lookup *take_next(void)
+{
+    gyre__lookup *lookup = lane.first;
+
+    if (lookup) {
+        lane.first = lookup->next;
+        lookup->started = true;
+    }
+    return lookup;
+}
+
+/* False when nothing came for a while: the thread goes. */
+static bool wait_for_work(void)
+{
+    struct timespec until;
+    int rc = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += IDLE_SECONDS;
+    lane.idle++;
+    while (!lane.first && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&lane.wanted, &lane.lock, &until);
+    lane.idle--;
+    return lane.first != NULL;
+}
+
+static void *work(void *arg)
+{
+    gyre__lookup *lookup;
+
+    (void)arg;
+    pthread_mutex_lock(&lane.lock);
+    while (lane.first || wait_for_work()) {
+        lookup = take_next();
+        pthread_mutex_unlock(&lane.lock);
+        look_up(lookup);
+        pthread_mutex_lock(&lane.lock);
+        deliver(lookup);
+    }
+    lane.threads--;
+    pthread_mutex_unlock(&lane.lock);
+    return NULL;
+}
+
+/* Signals are for the program's own threads. */
+static bool start_thread(void)
+{
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int rc;
+
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&thread, &attributes, work, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return rc == 0;
+}
+
+/* After a fork the parent's threads are not here, and its queue is not ours. */
+static void notice_fork(void)
+{
+    if (lane.generation != gyre__fork_generation) {
+        lane.generation = gyre__fork_generation;
+        lane.first = NULL;
+        lane.threads = lane.idle = 0;
+    }
+}
+
+int64_t gyre__lookup_start(gyre__lookup *lookup)
+{
+    int64_t rc = 0;
+
+    pthread_mutex_lock(&lane.lock);
+    notice_fork();
+    if (lane.idle == 0 && lane.threads < MOST_THREADS) {
+        lane.threads++;
+        if (!start_thread()) {
+            lane.threads--;
+            rc = lane.threads ? 0 : -EAGAIN;
+        }
+    }
+    if (rc == 0) {
+        lookup->next = NULL;
+        if (lane.first)
+            lane.last->next = lookup;
+        else
+            lane.first = lookup;
+        lane.last = lookup;
+        pthread_cond_signal(&lane.wanted);
+    }
+    pthread_mutex_unlock(&lane.lock);
+    return rc;
+}
+
+bool gyre__lookup_abandon(gyre__lookup *lookup)
+{
+    bool mine;
+
+    pthread_mutex_lock(&lane.lock);
+    mine = !lookup->started;
+    if (mine) {
+        gyre__lookup **at = &lane.first, *before = NULL;
+
+        while (*at != lookup) {
+            before = *at;
+            at = &before->next;
+        }
+        *at = lookup->next;
+        if (lane.last == lookup)
+            lane.last = before;
+    }
+    lookup->loop = NULL;
+    pthread_mutex_unlock(&lane.lock);
+    return mine;
+}

@@ -1,0 +1,96 @@
+/* The stream's insides: stream.c has its life, stream_read.c and stream_write.c its two sides. */
+#ifndef GYRE_NET_STREAM_INTERNAL_H
+#define GYRE_NET_STREAM_INTERNAL_H
+
+#include "../task/task_internal.h"
+#include "bytes_internal.h"
+#include "stream.h"
+
+/* How the pending receive delivers. */
+enum gyre__receive_mode {
+    GYRE__RECEIVE_NONE,      /* nothing is pending */
+    GYRE__RECEIVE_MULTISHOT, /* into provided buffers, again and again */
+    GYRE__RECEIVE_DIRECT,    /* once, into the waiting reader's memory */
+    GYRE__RECEIVE_BUFFERED,  /* once, into `in`: pipes, and kernels without provided buffers */
+};
+
+struct gyre_stream {
+    gyre_loop *loop;
+    unsigned refs;      /* the owner's and one per op in flight */
+    int fd;             /* -1 once closed */
+    bool is_socket;
+    size_t limit, high_water, low_water;
+
+    /* reading */
+    gyre__op receive;
+    gyre__node pump;      /* pauses a multishot receive outside the reaping */
+    bool pump_queued;
+    uint8_t mode;         /* enum gyre__receive_mode */
+    bool no_multishot;    /* the kernel refused it */
+    bool receive_cancelled;
+    bool eof;
+    bool drained;         /* the last receive took all there was */
+    bool large_messages;  /* those that came last were */
+    bool composing;       /* a read made of several waits is under way */
+    int64_t read_error;
+    gyre__bytes in;       /* what nobody has read yet, behind `held` bytes that were given away */
+    size_t held;          /* bytes at the start of `in` that a caller may still look at, until the next read */
+    gyre__bytes taken;    /* a block that `in` has left but a caller may still look at */
+    gyre__bytes staging;  /* where a buffered receive writes */
+    gyre_task *reader;    /* parked */
+    char *target;         /* where a parked plain read wants its bytes; NULL: it waits for `in` to grow */
+    size_t target_size;   /* size of the target, or how many bytes `in` must hold */
+    size_t received;      /* how many the target got */
+
+    /* writing */
+    gyre__op send;
+    bool send_active;     /* from its start until its completion was handled */
+    gyre__bytes sending;  /* belongs to the kernel while `send` is in flight */
+    gyre__bytes pending;  /* what came meanwhile */
+    bool eof_wanted;      /* shut the sending side down when all is sent */
+    int64_t write_error;
+    gyre_task *writer;    /* parked until `unsent` is at most wake_at */
+    size_t wake_at;
+    int64_t write_result; /* what its await gives */
+
+    /* closing */
+    bool closing;
+    bool aborted;         /* do not wait for unsent bytes */
+    bool timed_out;
+    gyre_task *closer;    /* parked in gyre_stream_close */
+    gyre__timer deadline; /* holds a reference while it is set or due */
+    int64_t close_timeout;
+    gyre__close_hook hook; /* in the loop's list until the descriptor is closed */
+};
+
+static inline gyre__blocks *gyre__stream_blocks(gyre_stream *stream)
+{
+    return &stream->loop->blocks;
+}
+
+/* Gives one reference back; the last one frees the stream. */
+void gyre__stream_unref(gyre_stream *stream);
+
+/* Whenever an op has ended: goes on with closing, if it is under way. */
+void gyre__stream_advance_close(gyre_stream *stream);
+
+/* stream_read.c: prepares the op; ends whatever read waits because the stream has ended. */
+void gyre__stream_init_read(gyre_stream *stream);
+void gyre__stream_end_read(gyre_stream *stream);
+/*
+ * Starts a receive if none is pending and the state allows. A failure is the stream's read error.
+ */
+void gyre__stream_receive(gyre_stream *stream);
+
+/* For composed reads: one begins (-EBUSY, or takes a reference), waits, gives bytes away, ends. */
+int64_t gyre__stream_compose(gyre_stream *stream);
+void gyre__stream_composed(gyre_stream *stream);
+GYRE_MUST_USE gyre_await gyre__stream_fill(gyre_stream *stream, size_t count);
+GYRE_MUST_USE gyre_await gyre__stream_read_some(gyre_stream *stream, void *buffer, size_t size);
+const char *gyre__stream_give(gyre_stream *stream, size_t size);
+
+/* stream_write.c */
+void gyre__stream_init_write(gyre_stream *stream);
+void gyre__stream_end_write(gyre_stream *stream);
+
+#endif
