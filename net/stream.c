@@ -91,6 +91,7 @@ static void close_now(gyre_stream *stream)
         gyre__wake_task(stream->closer); /* its reference to the stream goes when it has the result */
         stream->closer = NULL;
     }
+    gyre__stream_notify(stream);
     gyre__stream_unref(stream); /* the owner's, which closing took over */
 }
 
@@ -131,6 +132,34 @@ static void on_deadline(gyre__node *node)
     stream->aborted = true;
     gyre__stream_advance_close(stream);
     gyre__stream_unref(stream); /* the timer's */
+}
+
+void gyre__stream_notify(gyre_stream *stream)
+{
+    if (!stream->listener || stream->listener_queued)
+        return;
+    stream->listener_queued = true;
+    stream->refs++;
+    gyre__ready_push(&stream->loop->ready, stream->listener);
+}
+
+static void set_deadline(gyre_stream *stream)
+{
+    if (stream->close_timeout == GYRE_FOREVER)
+        return;
+    stream->refs++;
+    gyre__timers_add(&stream->loop->timers, &stream->deadline,
+                     gyre__deadline(stream->loop, stream->close_timeout), 0);
+}
+
+void gyre__stream_close_soon(gyre_stream *stream, bool abort)
+{
+    stream->refs++;
+    begin_close(stream, abort || (stream->closing && stream->aborted));
+    gyre__stream_advance_close(stream);
+    if (stream->fd >= 0 && !stream->aborted && !gyre__timer_is_set(&stream->deadline))
+        set_deadline(stream);
+    gyre__stream_unref(stream);
 }
 
 void gyre_stream_abort(gyre_stream *stream)
@@ -197,11 +226,7 @@ gyre_await gyre_stream_close(gyre_stream *stream)
         gyre__stream_unref(stream);
         return gyre__complete(task, rc);
     }
-    if (stream->close_timeout != GYRE_FOREVER) {
-        stream->refs++;
-        gyre__timers_add(&stream->loop->timers, &stream->deadline,
-                         gyre__deadline(stream->loop, stream->close_timeout), 0);
-    }
+    set_deadline(stream);
     stream->closer = task;
     task->wait.slot.data = stream;
     return gyre__park_slot(task, &wait_close, stream);
@@ -213,8 +238,8 @@ static void on_loop_close(gyre_loop *loop, gyre__close_hook *hook)
     gyre_stream *stream = GYRE__CONTAINER(hook, gyre_stream, hook);
 
     (void)loop;
-    if (!stream->closing)
-        stream->refs++; /* close_now must leave the owner's */
+    if (!stream->closing && !stream->listener)
+        stream->refs++; /* close_now must leave the owner's; a transport has its own */
     begin_close(stream, true);
     gyre__stream_advance_close(stream);
 }

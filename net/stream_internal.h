@@ -53,6 +53,11 @@ struct gyre_stream {
     size_t wake_at;
     int64_t write_result; /* what its await gives */
 
+    /* a transport (transport.c) that is told of everything that happens, or NULL */
+    gyre__node *listener;
+    bool listener_queued;
+    bool listening;       /* it wants data: receive without a reader */
+
     /* closing */
     bool closing;
     bool aborted;         /* do not wait for unsent bytes */
@@ -71,6 +76,12 @@ static inline gyre__blocks *gyre__stream_blocks(gyre_stream *stream)
 /* Gives one reference back; the last one frees the stream. */
 void gyre__stream_unref(gyre_stream *stream);
 
+/* Has the transport's node run in the next iteration, with a reference to the stream. */
+void gyre__stream_notify(gyre_stream *stream);
+
+/* Closes without anybody waiting: gracefully within the close timeout, or at once. */
+void gyre__stream_close_soon(gyre_stream *stream, bool abort);
+
 /* Whenever an op has ended: goes on with closing, if it is under way. */
 void gyre__stream_advance_close(gyre_stream *stream);
 
@@ -88,6 +99,12 @@ void gyre__stream_composed(gyre_stream *stream);
 GYRE_MUST_USE gyre_await gyre__stream_fill(gyre_stream *stream, size_t count);
 GYRE_MUST_USE gyre_await gyre__stream_read_some(gyre_stream *stream, void *buffer, size_t size);
 const char *gyre__stream_give(gyre_stream *stream, size_t size);
+
+/* Drops what was given away to look at: every read begins with it. */
+void gyre__stream_settle(gyre_stream *stream);
+
+/* Receives for a transport, or stops doing so once enough lies there. */
+void gyre__stream_listen(gyre_stream *stream, bool on);
 
 /* stream_write.c */
 void gyre__stream_init_write(gyre_stream *stream);

@@ -18,7 +18,7 @@ static size_t available(const gyre_stream *stream)
 }
 
 /* Every read begins here: what the one before gave away is dropped now. */
-static void settle(gyre_stream *stream)
+void gyre__stream_settle(gyre_stream *stream)
 {
     if (stream->held) {
         gyre__bytes_consume(&stream->in, gyre__stream_blocks(stream), stream->held);
@@ -60,6 +60,7 @@ static void wake_reader(gyre_stream *stream)
 {
     if (stream->reader && is_satisfied(stream))
         gyre__wake_task(stream->reader);
+    gyre__stream_notify(stream);
 }
 
 static void note_size(gyre_stream *stream, size_t size)
@@ -159,6 +160,20 @@ static void take_result(gyre_stream *stream, uint8_t mode, const gyre__op *op)
     }
 }
 
+/* For a transport, which has no reader: until it pauses, the stream ends, or too much lies there. */
+static bool can_receive(const gyre_stream *stream)
+{
+    return !stream->eof && !stream->read_error && !stream->closing &&
+           available(stream) < 2 * stream->limit;
+}
+
+void gyre__stream_listen(gyre_stream *stream, bool on)
+{
+    stream->listening = on;
+    if (on && can_receive(stream))
+        gyre__stream_receive(stream);
+}
+
 static void received_last(gyre__node *node)
 {
     gyre__op *op = GYRE__CONTAINER(node, gyre__op, node);
@@ -174,8 +189,9 @@ static void received_last(gyre__node *node)
     gyre__bytes_clear(&stream->staging, gyre__stream_blocks(stream));
     reader = stream->reader;
     cancelled = reader && reader->flags & GYRE__TASK_WAIT_CANCELLED;
-    if (reader && !is_satisfied(stream) && !cancelled)
+    if (reader ? !is_satisfied(stream) && !cancelled : stream->listening && can_receive(stream))
         gyre__stream_receive(stream);
+    gyre__stream_notify(stream);
     /* This is the reader's handle already: it runs here and now, not an iteration later. */
     if (reader && (is_satisfied(stream) || cancelled) && !(reader->flags & GYRE__TASK_WOKEN)) {
         reader->flags |= GYRE__TASK_WOKEN;
@@ -378,7 +394,7 @@ gyre_await gyre_stream_read(gyre_stream *stream, void *buffer, size_t size)
 
     if (is_busy(stream))
         return gyre__complete(task, -EBUSY);
-    settle(stream);
+    gyre__stream_settle(stream);
     if (size == 0)
         return gyre__complete(task, 0);
     return read_some(task, stream, buffer, size);
@@ -402,7 +418,7 @@ gyre_await gyre_stream_fill(gyre_stream *stream, size_t count)
 
     if (is_busy(stream))
         return gyre__complete(task, -EBUSY);
-    settle(stream);
+    gyre__stream_settle(stream);
     if (count > stream->limit)
         return gyre__complete(task, GYRE_ELIMIT);
     return fill(task, stream, count);
@@ -420,7 +436,7 @@ int64_t gyre_stream_consume(gyre_stream *stream, size_t size)
         return -EBUSY;
     if (size > available(stream))
         return -EINVAL;
-    settle(stream);
+    gyre__stream_settle(stream);
     gyre__bytes_consume(&stream->in, gyre__stream_blocks(stream), size);
     return 0;
 }
@@ -446,7 +462,7 @@ int64_t gyre__stream_compose(gyre_stream *stream)
 {
     if (is_busy(stream))
         return -EBUSY;
-    settle(stream);
+    gyre__stream_settle(stream);
     stream->composing = true;
     stream->refs++;
     return 0;

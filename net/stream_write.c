@@ -15,6 +15,7 @@ static void wake_writer(gyre_stream *stream)
     if (stream->writer && (stream->write_error || stream->aborted ||
                            gyre_stream_unsent(stream) <= stream->wake_at))
         gyre__wake_task(stream->writer);
+    gyre__stream_notify(stream);
 }
 
 /* The connection cannot be written to any more: what is unsent never will be. */
