@@ -1,0 +1,42 @@
+/* The UDP endpoint's insides: udp.c receives and ends it, udp_send.c sends. */
+#ifndef GYRE_NET_UDP_INTERNAL_H
+#define GYRE_NET_UDP_INTERNAL_H
+
+#include "../task/task_internal.h"
+#include "udp.h"
+
+enum { GYRE__UDP_LARGEST = 65536 }; /* no datagram is longer */
+
+/* A datagram that nobody has read yet. */
+struct gyre__datagram {
+    struct gyre__datagram *next;
+    gyre_address from;
+    size_t length; /* as it was sent */
+    size_t kept;   /* bytes that are here: less if it was longer than a provided buffer */
+    char data[];
+};
+
+struct gyre_udp {
+    gyre_loop *loop;
+    unsigned refs; /* owner, op, waiting reader */
+    int fd;
+    bool active;   /* the receive is in flight or its completion not handled */
+    bool multishot;
+    bool closing;
+    gyre__op receive;
+    struct msghdr shape;     /* of what is received: room for an address; the kernel's while active */
+    struct iovec whole;      /* single-shot only */
+    gyre_address from;
+    char *single;            /* single-shot buffer, where the kernel has no multishot */
+    struct gyre__datagram *first, **last;
+    size_t queued, limit;
+    uint64_t dropped;
+    int64_t error;           /* to be told to the next reader */
+    gyre_task *reader;
+    gyre__close_hook hook;
+};
+
+/* Gives one reference back; the last one frees the endpoint. */
+void gyre__udp_unref(gyre_udp *udp);
+
+#endif
