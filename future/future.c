@@ -87,13 +87,14 @@ static const gyre__future_class *class_of(const gyre_future *future)
     }
 }
 
-static void report_unretrieved(gyre_future *future)
+/* Never inlined: it is rare, and would burden the end of every future. */
+static __attribute__((noinline)) void report_unretrieved(gyre_future *future)
 {
     const gyre_exception_context context = {
         .message = future->kind == GYRE__FUTURE_TASK ? "error of a task was never retrieved"
                                                      : "error of a future was never retrieved",
         .code = future->result,
-        .detail = future->detail,
+        .detail = gyre__future_detail(future),
         .future = future,
         .name = gyre_future_name(future),
         .file = future->file,
@@ -131,8 +132,10 @@ static void free_future(gyre_future *future)
     gyre_loop *loop = future->loop;
     size_t size = sizeof(struct plain);
 
-    drop_callbacks(future);
-    gyre_error_unref(future->detail);
+    if (future->callbacks)
+        drop_callbacks(future);
+    if (future->detail)
+        gyre_error_unref(future->detail);
     if (future->flags & GYRE__FUTURE_OWNS_NAME)
         gyre_free((char *)(uintptr_t)future->name);
     if (class) {
@@ -211,19 +214,25 @@ void gyre__future_finish_cancelled(gyre_future *future, gyre_error *detail, bool
     schedule_callbacks(future);
 }
 
-/* Only plain futures are completed from outside. */
-static bool can_be_set(gyre_future *future)
+/* Only plain futures are completed from outside; for a task the refusal is asyncio's RuntimeError. */
+static int64_t can_be_set(gyre_future *future)
 {
     gyre__check_thread(future->loop, "gyre_future_set");
-    return future->state == GYRE_FUTURE_PENDING && future->kind == GYRE__FUTURE_PLAIN;
+    if (future->kind == GYRE__FUTURE_TASK)
+        return GYRE_ESTATE;
+    if (future->state != GYRE_FUTURE_PENDING || future->kind != GYRE__FUTURE_PLAIN)
+        return GYRE_EINVALIDSTATE;
+    return 0;
 }
 
 int64_t gyre_future_set_result(gyre_future *future, int64_t value)
 {
+    int64_t rc = can_be_set(future);
+
     if (value < 0)
         return -EINVAL;
-    if (!can_be_set(future))
-        return GYRE_EINVALIDSTATE;
+    if (rc < 0)
+        return rc;
     gyre__future_finish_result(future, value);
     return 0;
 }
@@ -243,10 +252,12 @@ int64_t gyre_future_set_pointer(gyre_future *future, int64_t value, void *pointe
 
 int64_t gyre_future_set_exception(gyre_future *future, int64_t code, gyre_error *detail)
 {
+    int64_t rc = can_be_set(future);
+
     if (code >= 0 || code == GYRE_ECANCELLED || code == GYRE_ESTOPITERATION)
         return -EINVAL;
-    if (!can_be_set(future))
-        return GYRE_EINVALIDSTATE;
+    if (rc < 0)
+        return rc;
     gyre__future_finish_error(future, code, gyre_error_ref(detail));
     return 0;
 }
@@ -256,8 +267,11 @@ int64_t gyre_future_cancel_with(gyre_future *future, gyre_error *detail)
     const gyre__future_class *class = class_of(future);
 
     gyre__check_thread(future->loop, "gyre_future_cancel");
-    if (future->state != GYRE_FUTURE_PENDING)
+    if (future->state != GYRE_FUTURE_PENDING) {
+        if (!class || !class->keeps_error)
+            gyre__future_retrieved(future); /* as in asyncio: nobody wants it any more */
         return 0;
+    }
     if (class && class->cancel)
         return class->cancel(future, detail);
     gyre__future_finish_cancelled(future, gyre_error_ref(detail), false);
@@ -292,7 +306,7 @@ int64_t gyre__future_take(gyre_future *future, gyre_error **out_detail)
     if (future->state == GYRE_FUTURE_PENDING)
         return GYRE_EINVALIDSTATE;
     gyre__future_retrieved(future);
-    if (__builtin_expect(future->detail != NULL, 0)) {
+    if (__builtin_expect(gyre__future_detail(future) != NULL, 0)) {
         *out_detail = gyre_error_ref(future->detail);
         if (future->flags & GYRE__FUTURE_DETAIL_ONCE) {
             gyre_error_unref(future->detail);
@@ -323,7 +337,7 @@ int64_t gyre_future_exception(gyre_future *future, int64_t *out_code, gyre_error
     if (future->result < 0) {
         *out_code = future->result;
         if (out_detail)
-            *out_detail = future->detail;
+            *out_detail = gyre__future_detail(future);
     }
     return 0;
 }

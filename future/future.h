@@ -38,8 +38,8 @@ GYRE_API void gyre_future_unref(gyre_future *future);       /* gives one back; N
 /* ---- completing; never allocates, so it cannot fail for want of memory ---- */
 
 /*
- * set_result(). value: >= 0. Errors: GYRE_EINVALIDSTATE when it is done or cancelled already, or is not
- * a plain future (tasks and gathers complete themselves); -EINVAL for a negative value.
+ * set_result(). value: >= 0. Errors: GYRE_EINVALIDSTATE when it is done or cancelled already, or is a
+ * gather or its like; GYRE_ESTATE when it is a task (they complete themselves); -EINVAL for a negative value.
  */
 GYRE_API int64_t gyre_future_set_result(gyre_future *future, int64_t value);
 
@@ -58,7 +58,8 @@ GYRE_API int64_t gyre_future_set_exception(gyre_future *future, int64_t code, gy
 
 /*
  * Cancels. For a task this is a request, gyre_task_cancel(); for a gather it cancels the children.
- * 1: cancelled or requested. 0: it was done already. cancel().
+ * 1: cancelled or requested. 0: it was done already; unless it is a gather, its error then counts as
+ * retrieved. cancel().
  */
 GYRE_API int64_t gyre_future_cancel(gyre_future *future);
 

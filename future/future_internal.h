@@ -22,6 +22,8 @@ enum {
     GYRE__FUTURE_UNRETRIEVED = 1,  /* has an error that nobody has looked at */
     GYRE__FUTURE_DETAIL_ONCE = 2,  /* the cancellation's detail goes to the first who asks */
     GYRE__FUTURE_OWNS_NAME = 4,
+    GYRE__FUTURE_MARKED = 8,       /* met already by who is going through several futures: watch.c */
+    GYRE__FUTURE_DETAIL_OLD = 16,  /* tasks: the detail is a request's message, not that of the result */
 };
 
 struct gyre_future {
@@ -48,6 +50,8 @@ typedef struct gyre__future_class {
     size_t size;
     /* For dumps: the i-th future it waits for, or NULL. */
     gyre_future *(*awaits)(const gyre_future *future, size_t i);
+    /* Cancelling it when it is done does not count as looking at its error. */
+    bool keeps_error;
 } gyre__future_class;
 
 /* A future with a class: gather, shield, as_completed and so on embed it first. */
@@ -83,6 +87,12 @@ void gyre__future_remove(gyre_future *future, gyre__callback *callback);
 
 /* gyre_future_result() without the copy to the current detail: the detail is given as a new reference. */
 int64_t gyre__future_take(gyre_future *future, gyre_error **out_detail);
+
+/* The detail of the error or the cancellation, borrowed. */
+static inline gyre_error *gyre__future_detail(const gyre_future *future)
+{
+    return future->flags & GYRE__FUTURE_DETAIL_OLD ? NULL : future->detail;
+}
 
 /* Marks the error as seen. */
 static inline void gyre__future_retrieved(gyre_future *future)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "error_internal.h"
 #include "loop_internal.h"
 #include "provided_internal.h"
 
@@ -51,6 +52,7 @@ static void count_fork(void)
 {
     gyre__fork_generation++;
     gyre__running = NULL;
+    gyre__error_slot = NULL; /* that of a task which does not run on here */
 }
 
 static void watch_forks(void)
@@ -83,7 +85,7 @@ uint64_t gyre__deadline(const gyre_loop *loop, int64_t delay_ns)
         return GYRE__NEVER;
     now = gyre_loop_time(loop);
     if (delay_ns < 0) /* before now, so before what is due now */
-        return (uint64_t)-delay_ns < now ? now - (uint64_t)-delay_ns : 0;
+        return 0 - (uint64_t)delay_ns < now ? now + (uint64_t)delay_ns : 0; /* unsigned: INT64_MIN too */
     return (uint64_t)delay_ns < GYRE__NEVER - now ? now + (uint64_t)delay_ns : GYRE__NEVER;
 }
 
@@ -182,6 +184,7 @@ static int64_t drop_in_child(gyre_loop *loop)
     loop->closing = true;
     if (loop->has_run && loop->owner == &gyre__thread_mark)
         gyre__sigpipe_unblock();
+    gyre__signals_drop(loop);
     gyre__backend_drop(&loop->backend);
     gyre__provided_fini(loop);
     gyre__post_fini(loop);
@@ -230,16 +233,22 @@ static void finish_operations(gyre_loop *loop)
 
 int64_t gyre_loop_close(gyre_loop *loop)
 {
+    gyre_loop *outer = gyre__running; /* another loop may be running around this call */
+    gyre_error **outer_slot = gyre__error_slot;
+
     if (!loop)
         return 0;
     if (loop->generation != gyre__fork_generation)
         return drop_in_child(loop);
     gyre__check_thread(loop, __func__);
-    if (loop->running)
+    if (loop->closed)
+        return 0;
+    if (loop->running || loop->closing)
         return GYRE_ELOOPRUNNING;
     gyre__backend_enable(&loop->backend);
     loop->closing = true;
     gyre__running = loop;
+    gyre__error_slot = NULL;
     if (loop->unwind)
         loop->unwind(loop);
     call_close_hooks(loop);
@@ -249,7 +258,7 @@ int64_t gyre_loop_close(gyre_loop *loop)
     drop_timers(loop);
     gyre__post_take(loop);
     gyre__drain_ready(loop);
-    gyre__running = NULL;
+    gyre__running = outer;
     gyre__signals_fini(loop);
     gyre__backend_fini(&loop->backend);
     if (loop->has_run)
@@ -259,6 +268,7 @@ int64_t gyre_loop_close(gyre_loop *loop)
     gyre_context_unref(loop->context);
     loop->context = NULL;
     gyre_error_clear();
+    gyre__error_slot = outer_slot;
     release_loop(loop);
     return 0;
 }

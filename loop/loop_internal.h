@@ -61,6 +61,7 @@ struct gyre_loop {
     _Atomic(gyre__post *) posts; /* newest first; taken in by the loop all at once */
     atomic_bool asleep;          /* the loop waits in the kernel: posting must wake it */
     atomic_bool stop_posted;     /* gyre_loop_stop_threadsafe */
+    atomic_bool posts_closed;    /* the loop takes in nothing any more */
     int wake_fd;                 /* eventfd, read by the ring */
     uint64_t wake_count;         /* where the ring puts what it read */
     gyre__op wake_op;
@@ -140,6 +141,15 @@ static inline void gyre__callback_done(gyre_loop *loop, int64_t rc, gyre_handle 
         gyre__callback_failed(loop, rc, handle, message);
 }
 
+/* After a callback that has no context of its own: what it set is not seen by others. */
+static inline void gyre__context_forget(gyre_loop *loop)
+{
+    if (__builtin_expect(loop->context != NULL, 0)) {
+        gyre_context_unref(loop->context);
+        loop->context = NULL;
+    }
+}
+
 /* post.c */
 int64_t gyre__post_init(gyre_loop *loop);
 void gyre__post_fini(gyre_loop *loop);
@@ -160,6 +170,7 @@ void gyre__wake(gyre_loop *loop);        /* any thread, signal handlers too */
 /* signal.c */
 void gyre__signals_take(gyre_loop *loop);
 void gyre__signals_fini(gyre_loop *loop);
+void gyre__signals_drop(gyre_loop *loop); /* in the child of a fork: the handlers of the process are put back */
 
 /* sigpipe.c: SIGPIPE in this thread, per loop that has run. */
 void gyre__sigpipe_block(void);
@@ -173,8 +184,5 @@ int64_t gyre__loop_adopt(gyre_loop *loop);
 
 /* Reports that nothing can wake the loop any more; gives GYRE_EDEADLOCK. exception.c */
 int64_t gyre__report_deadlock(gyre_loop *loop);
-
-/* Runs one iteration; the engine of run, run_once and close. */
-int64_t gyre__iterate(gyre_loop *loop, uint64_t limit_ns);
 
 #endif

@@ -73,7 +73,10 @@ struct gyre__op {
 
 static inline void gyre__op_init(gyre__op *op, void (*final)(gyre__node *), void (*more)(gyre__op *))
 {
-    *op = (gyre__op){.node = {.run = final}, .more = more};
+    op->node.run = final;
+    op->more = more;
+    op->in_flight = false;
+    op->internal = false;
 }
 
 /*

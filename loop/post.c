@@ -38,6 +38,7 @@ static void run_post(gyre__node *node)
         return;
     rc = callback(loop, arg);
     gyre__callback_done(loop, rc, NULL, "error in a callback posted by another thread");
+    gyre__context_forget(loop);
 }
 
 void gyre__post_push(gyre_loop *loop, gyre__post *post)
@@ -50,8 +51,11 @@ void gyre__post_push(gyre_loop *loop, gyre__post *post)
 
 int64_t gyre_call_soon_threadsafe(gyre_loop *loop, gyre_callback *callback, void *arg)
 {
-    struct user_post *user = gyre_alloc(sizeof(*user));
+    struct user_post *user;
 
+    if (atomic_load_explicit(&loop->posts_closed, memory_order_relaxed))
+        return GYRE_ELOOPCLOSED;
+    user = gyre_alloc(sizeof(*user));
     if (!user)
         return -ENOMEM;
     *user = (struct user_post){
@@ -137,6 +141,7 @@ int64_t gyre__post_init(gyre_loop *loop)
 
 void gyre__post_fini(gyre_loop *loop)
 {
+    atomic_store(&loop->posts_closed, true);
     if (loop->wake_fd >= 0)
         close(loop->wake_fd);
     loop->wake_fd = -1;

@@ -73,33 +73,43 @@ static int64_t choose_timeout(gyre_loop *loop, uint64_t limit_ns, uint64_t *out_
     return limit_ns == GYRE__NEVER && deadlocked(loop) ? GYRE_EDEADLOCK : 0;
 }
 
-/* Nothing is ready: sleeps until there is something to do. */
-static __attribute__((noinline)) int64_t sleep_until_next(gyre_loop *loop, uint64_t limit_ns)
+/* Says to other threads that they must wake the loop; then looks once more whether they have posted. */
+static __attribute__((noinline)) int64_t fall_asleep(gyre_loop *loop, uint64_t limit_ns,
+                                                     uint64_t *out_timeout)
 {
-    uint64_t timeout;
-    int64_t rc = choose_timeout(loop, limit_ns, &timeout);
+    int64_t rc = choose_timeout(loop, limit_ns, out_timeout);
 
-    if (rc < 0)
+    if (rc < 0 || !*out_timeout)
         return rc;
-    if (timeout) {
+    if (!loop->wake_op.in_flight)
         gyre__post_arm(loop);
-        atomic_store(&loop->asleep, true);
-        if (gyre__post_waiting(loop))
-            timeout = 0;
-    }
-    gyre__backend_poll(loop, timeout);
-    atomic_store_explicit(&loop->asleep, false, memory_order_relaxed);
-    gyre__post_take(loop);
+    atomic_store(&loop->asleep, true);
+    if (gyre__post_waiting(loop) || !loop->wake_op.in_flight) /* no room for the wake-up call: try anew */
+        *out_timeout = 0;
     return 0;
 }
 
-/* Where anything is ready it only looks, and costs a system call only if there is something to submit. */
+/*
+ * Where anything is ready this only looks, and costs a system call only if there is something to submit.
+ * Few functions lie between here and the system call: the way back through each is mispredicted after it.
+ */
 static int64_t phase_wait(gyre_loop *loop, uint64_t limit_ns)
 {
-    if (!loop->ready.head && !loop->stopping && limit_ns)
-        return sleep_until_next(loop, limit_ns);
-    if (!gyre__backend_idle(&loop->backend))
-        gyre__backend_poll(loop, 0);
+    uint64_t timeout;
+    int64_t rc;
+
+    if (loop->ready.head || loop->stopping || !limit_ns) {
+        if (!gyre__backend_idle(&loop->backend))
+            gyre__backend_poll(loop, 0);
+        return 0;
+    }
+    rc = fall_asleep(loop, limit_ns, &timeout);
+    if (rc < 0)
+        return rc;
+    gyre__backend_poll(loop, timeout);
+    atomic_store_explicit(&loop->asleep, false, memory_order_relaxed);
+    if (gyre__posted(loop))
+        gyre__post_take(loop);
     return 0;
 }
 
@@ -151,7 +161,8 @@ static bool phase_run(gyre_loop *loop)
     return true;
 }
 
-int64_t gyre__iterate(gyre_loop *loop, uint64_t limit_ns)
+/* Runs one iteration. */
+static int64_t iterate(gyre_loop *loop, uint64_t limit_ns)
 {
     int64_t rc;
 
@@ -211,7 +222,7 @@ int64_t gyre_loop_run(gyre_loop *loop)
     if (rc < 0)
         return rc;
     do
-        rc = gyre__iterate(loop, GYRE__NEVER);
+        rc = iterate(loop, GYRE__NEVER);
     while (rc >= 0 && !loop->stopping);
     leave(loop);
     return rc == GYRE_EDEADLOCK ? gyre__report_deadlock(loop) : rc < 0 ? rc : 0;
@@ -225,7 +236,7 @@ int64_t gyre_loop_run_once(gyre_loop *loop, int64_t timeout_ns)
         return rc;
     if (timeout_ns < 0)
         timeout_ns = 0;
-    rc = gyre__iterate(loop, timeout_ns == GYRE_FOREVER ? GYRE__NEVER : (uint64_t)timeout_ns);
+    rc = iterate(loop, timeout_ns == GYRE_FOREVER ? GYRE__NEVER : (uint64_t)timeout_ns);
     leave(loop);
     return rc;
 }

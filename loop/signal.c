@@ -53,9 +53,11 @@ static void run_slot(gyre__node *node)
         gyre_free(slot);
         return;
     }
-    if (!loop->closing)
+    if (!loop->closing) {
         gyre__callback_done(loop, slot->callback(loop, slot->arg), NULL,
                             "error in a signal handler");
+        gyre__context_forget(loop);
+    }
 }
 
 void gyre__signals_take(gyre_loop *loop)
@@ -115,27 +117,41 @@ int64_t gyre_loop_add_signal_handler(gyre_loop *loop, int number, gyre_callback 
     return 0;
 }
 
-int64_t gyre_loop_remove_signal_handler(gyre_loop *loop, int number)
+static void remove_slot(gyre_loop *loop, struct gyre__signal_slot **at)
 {
-    struct gyre__signal_slot **at, *slot;
+    struct gyre__signal_slot *slot = *at;
 
-    gyre__check_thread(loop, __func__);
-    at = find_slot(loop, number);
-    slot = *at;
-    if (!slot)
-        return 0;
-    sigaction(number, &slot->before, NULL);
-    atomic_store(&owners[number], NULL);
+    sigaction(slot->number, &slot->before, NULL);
+    atomic_store(&owners[slot->number], NULL);
     *at = slot->next;
     loop->signals--;
     slot->callback = NULL;
     if (!slot->queued)
         gyre_free(slot);
+}
+
+int64_t gyre_loop_remove_signal_handler(gyre_loop *loop, int number)
+{
+    struct gyre__signal_slot **at;
+
+    gyre__check_thread(loop, __func__);
+    at = find_slot(loop, number);
+    if (!*at)
+        return 0;
+    remove_slot(loop, at);
     return 1;
 }
 
 void gyre__signals_fini(gyre_loop *loop)
 {
     while (loop->signal_slots)
-        gyre_loop_remove_signal_handler(loop, loop->signal_slots->number);
+        remove_slot(loop, &loop->signal_slots);
+}
+
+void gyre__signals_drop(gyre_loop *loop)
+{
+    while (loop->signal_slots) {
+        loop->signal_slots->queued = false; /* its node will never come up */
+        remove_slot(loop, &loop->signal_slots);
+    }
 }

@@ -1,7 +1,8 @@
 /*
- * SIGPIPE: blocked in a loop's thread from the loop's first run to its end, so that writing to a broken
- * pipe is an error and never kills. The ring raises it in the thread that submits, whenever that enters
- * the kernel: only the mask of the thread covers all of that and leaves other threads alone.
+ * SIGPIPE: blocked in a loop's thread from the loop's first run to its end, so that writing to a
+ * broken pipe is an error and never kills. The ring raises it in the thread that submits, whenever
+ * that enters the kernel: only the mask of the thread covers all of that and leaves other threads
+ * alone.
  */
 #include <signal.h>
 #include <time.h>

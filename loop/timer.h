@@ -20,9 +20,9 @@ typedef struct gyre__node {
 
 /* One entry of timers_internal.h. */
 typedef struct gyre__timer {
-    gyre__node node;           /* what runs when it is due; next: in a slot, of heap siblings, of those due */
+    gyre__node node;           /* what runs in the end; next: in a slot, of siblings, of those due */
     struct gyre__timer **prev; /* what points to this timer; NULL while it is not set */
-    struct gyre__timer *child; /* first child in the heap; a mark in a wheel slot and among those due */
+    struct gyre__timer *child; /* first child in the heap; elsewhere a mark that says where it is */
     uint64_t deadline;         /* ns on the loop's clock */
     uint64_t order;            /* priority in the upper 16 bits, sequence number below */
 } gyre__timer;

@@ -243,30 +243,39 @@ static bool first_slot(const gyre__timers *timers, unsigned *out_level, unsigned
     return false;
 }
 
-void gyre__timers_sort(gyre__timers *timers, uint64_t until)
+#define FINEST (UINT64_C(1) << GYRE__WHEEL_SHIFT)
+
+/* The end of the finest slot that `time` is in. */
+static uint64_t slot_end(uint64_t time)
 {
-    const uint64_t width = UINT64_C(1) << GYRE__WHEEL_SHIFT;
-    uint64_t target, start;
+    return ((time < GYRE__NEVER ? time : GYRE__NEVER) & ~(FINEST - 1)) + FINEST;
+}
+
+/* Moves the horizon towards `target`: past the next slot that holds something, or all the way. */
+static void advance(gyre__timers *timers, uint64_t target)
+{
+    uint64_t start;
     unsigned level, index;
 
-    if (until > GYRE__NEVER)
-        until = GYRE__NEVER;
-    target = (until & ~(width - 1)) + width;
-    while (timers->horizon < target) {
-        if (!first_slot(timers, &level, &index, &start) || start >= target) {
-            set_horizon(timers, target);
-            return;
-        }
-        if (level > 0) {
-            set_horizon(timers, start); /* this spills the slot */
-            continue;
-        }
-        set_horizon(timers, start);
-        timers->horizon = start + width; /* so that the slot goes to the heap */
-        spill(timers, 0, index);
-        timers->horizon = start;
-        set_horizon(timers, start + width);
+    if (!first_slot(timers, &level, &index, &start) || start >= target) {
+        set_horizon(timers, target);
+        return;
     }
+    set_horizon(timers, start); /* if the slot is a coarse one, this spills it */
+    if (level > 0)
+        return;
+    timers->horizon = start + FINEST; /* so that the slot goes to the heap */
+    spill(timers, 0, index);
+    timers->horizon = start;
+    set_horizon(timers, start + FINEST);
+}
+
+void gyre__timers_sort(gyre__timers *timers, uint64_t until)
+{
+    uint64_t target = slot_end(until);
+
+    while (timers->horizon < target)
+        advance(timers, target);
 }
 
 /* ---- those that are due ---- */
@@ -323,9 +332,9 @@ gyre__timer *gyre__timers_pop(gyre__timers *timers, uint64_t now)
 {
     gyre__timer *first;
 
-    if (timers->horizon <= now)
-        gyre__timers_sort(timers, now);
-    first = timers->heap;
+    /* Slot by slot, so that the heap stays small even when much is due. */
+    while (((first = timers->heap) == NULL || first->deadline > now) && timers->horizon <= now)
+        advance(timers, slot_end(now));
     if (!first || first->deadline > now)
         return NULL;
     timers->count--;

@@ -155,11 +155,11 @@ static bool must_enter(const gyre__backend *backend)
 
 static void reap(gyre_loop *loop);
 
-/* The one place where an SQE is taken. A full queue is submitted; a busy kernel makes us reap first. */
-static struct io_uring_sqe *take_sqe(gyre_loop *loop)
+/* A full queue is submitted; a busy kernel makes us reap first. */
+static __attribute__((noinline)) struct io_uring_sqe *make_room(gyre_loop *loop)
 {
     gyre__backend *backend = &loop->backend;
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&backend->ring);
+    struct io_uring_sqe *sqe = NULL;
 
     for (int attempt = 0; !sqe && attempt < 16; attempt++) {
         int rc;
@@ -178,15 +178,24 @@ static struct io_uring_sqe *take_sqe(gyre_loop *loop)
     return sqe;
 }
 
-static void fill(struct io_uring_sqe *sqe, const gyre__request *request)
+/* The one place where an SQE is taken. */
+static inline struct io_uring_sqe *take_sqe(gyre_loop *loop)
 {
-    memset(sqe, 0, sizeof(*sqe));
-    sqe->opcode = opcodes[request->verb];
-    sqe->fd = request->fd;
-    sqe->addr = (uintptr_t)request->addr;
-    sqe->len = request->length;
-    sqe->off = request->offset;
-    sqe->rw_flags = (int)request->flags; /* one union for all flags */
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->backend.ring);
+
+    return __builtin_expect(sqe != NULL, 1) ? sqe : make_room(loop);
+}
+
+/* Verbs that adjust() knows. */
+#define ADJUSTED                                                                                   \
+    (UINT64_C(1) << GYRE__OP_SEND | UINT64_C(1) << GYRE__OP_SEND_ZC |                              \
+     UINT64_C(1) << GYRE__OP_SENDMSG | UINT64_C(1) << GYRE__OP_ACCEPT |                            \
+     UINT64_C(1) << GYRE__OP_RECV | UINT64_C(1) << GYRE__OP_RECVMSG |                              \
+     UINT64_C(1) << GYRE__OP_POLL | UINT64_C(1) << GYRE__OP_SPLICE)
+
+/* What single verbs and options add to a request. */
+static void adjust(struct io_uring_sqe *sqe, const gyre__request *request)
+{
     if (request->select) {
         sqe->flags |= IOSQE_BUFFER_SELECT;
         sqe->buf_group = request->group;
@@ -221,6 +230,21 @@ static void fill(struct io_uring_sqe *sqe, const gyre__request *request)
     }
 }
 
+static inline void fill(struct io_uring_sqe *sqe, const gyre__request *request, const gyre__op *op)
+{
+    *sqe = (struct io_uring_sqe){
+        .opcode = opcodes[request->verb],
+        .fd = request->fd,
+        .off = request->offset,
+        .addr = (uintptr_t)request->addr,
+        .len = request->length,
+        .rw_flags = (int)request->flags, /* one union for all flags */
+        .user_data = (uintptr_t)op,
+    };
+    if (request->select || ADJUSTED >> request->verb & 1)
+        adjust(sqe, request);
+}
+
 bool gyre__op_supported(const gyre_loop *loop, enum gyre__verb verb)
 {
     return loop->backend.verbs >> verb & 1;
@@ -245,12 +269,12 @@ int64_t gyre__op_start_closing(gyre_loop *loop, gyre__op *op, const gyre__reques
     sqe = take_sqe(loop);
     if (!sqe)
         return -EBUSY;
-    fill(sqe, request);
-    sqe->user_data = (uintptr_t)op;
+    fill(sqe, request, op);
     op->loop = loop;
     op->in_flight = true;
     loop->backend.in_flight++;
-    loop->backend.internal += op->internal;
+    if (__builtin_expect(op->internal, 0))
+        loop->backend.internal++;
     gyre__op_check_start(&loop->backend, op, request);
     return 0;
 }
@@ -309,14 +333,15 @@ static void complete(gyre_loop *loop, const struct io_uring_cqe *cqe)
         loop->seam->complete(loop->seam->context, op, &res, &flags);
     op->res = res;
     op->flags = flags;
-    if (!last) {
+    if (__builtin_expect(!last, 0)) {
         if (op->more)
             op->more(op);
         return;
     }
     op->in_flight = false;
     loop->backend.in_flight--;
-    loop->backend.internal -= op->internal;
+    if (__builtin_expect(op->internal, 0))
+        loop->backend.internal--;
     gyre__ready_push(&loop->ready, &op->node);
 }
 
@@ -340,14 +365,16 @@ void gyre__backend_poll(gyre_loop *loop, uint64_t timeout_ns)
     /* Something to wait for may be here already: then there is no need to sleep. */
     if (timeout_ns && io_uring_cq_ready(&backend->ring))
         timeout_ns = 0;
-    if (timeout_ns) {
+    if (timeout_ns == GYRE__NEVER) {
+        backend->enters++;
+        io_uring_submit_and_wait(&backend->ring, 1);
+    } else if (timeout_ns) {
         struct __kernel_timespec limit = {.tv_sec = (int64_t)(timeout_ns / 1000000000),
                                           .tv_nsec = (long long)(timeout_ns % 1000000000)};
         struct io_uring_cqe *cqe;
 
         backend->enters++;
-        io_uring_submit_and_wait_timeout(&backend->ring, &cqe, 1,
-                                         timeout_ns < GYRE__NEVER ? &limit : NULL, NULL);
+        io_uring_submit_and_wait_timeout(&backend->ring, &cqe, 1, &limit, NULL);
     } else if (io_uring_sq_ready(&backend->ring) || must_enter(backend)) {
         backend->enters++;
         if (must_enter(backend))

@@ -220,7 +220,8 @@ static int64_t print_unix(const gyre_address *address, char *buffer, size_t size
 {
     size_t length;
     const char *name = unix_name(address, &length);
-    const char *prefix = length > 0 && name[0] == '@' ? "./" : ""; /* else it would read as abstract */
+    const char *prefix =
+        length > 0 && name[0] == '@' ? "./" : ""; /* else it would read as abstract */
     char text[PATH_SIZE];
 
     for (size_t i = 0; i < length; i++)

@@ -13,9 +13,9 @@
 
 struct gyre_directory {
     int fd;
-    bool busy;   /* a task is fetching */
-    bool closed; /* meanwhile: that task frees it */
-    bool begun;  /* something was fetched */
+    bool busy;         /* a task is fetching */
+    bool closed;       /* meanwhile: that task frees it */
+    bool begun;        /* something was fetched */
     size_t at, filled; /* the part of the buffer that was not handed out yet */
     _Alignas(struct dirent64) char buffer[32768];
 };

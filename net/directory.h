@@ -1,5 +1,5 @@
 /*
- * Listing directories.
+ * Listing directories, entry by entry.
  *
  *     GYRE_TRY(gyre_directory_open(path, &self->directory));
  *     for (;;) {

@@ -66,7 +66,9 @@ gyre_await gyre_file_close(gyre_file *file)
 
 /* ---- reading and writing ---- */
 
-/* A call that goes on until `size` bytes are done, the end is reached or (`once`) something came. */
+/*
+ * A call that goes on until `size` bytes are done, the end is reached or (`once`) something came.
+ */
 struct transfer {
     gyre_frame frame;
     gyre_file *file;

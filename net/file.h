@@ -124,9 +124,9 @@ GYRE_API GYRE_MUST_USE gyre_await gyre_file_read_all(const char *path, size_t li
  * Replaces a file as a whole: writes a new one beside it, has it reach the disk, renames it over
  * the old one, and has the directory reach the disk. Who reads the path finds the old contents or
  * the new, never a part, even after a crash. Result: size. mode: permissions of the new file,
- * before the umask; 0: those of the old one, or 0666. A symbolic link is replaced itself. On an
- * error the old file is as it was and the temporary one is removed; cancelled: the same, but a
- * rename that won the race stands, and gives size. data, path: borrowed.
+ * before the umask; 0: those of the old one, or 0666. A symbolic link is replaced itself. An error
+ * or a cancellation leaves the old contents, or the new where the renaming was done already, and no
+ * temporary file (".gyre-" and 16 digits; a crash may leave one). data, path: borrowed.
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_file_replace(const char *path, const void *data, size_t size,
                                                     unsigned mode);

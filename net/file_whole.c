@@ -55,8 +55,8 @@ GYRE_CORO(read_all)
     do {
         if (self->size == self->capacity && make_room(self) < 0)
             GYRE_RETURN(-ENOMEM);
-        GYRE_TRY(self->n, gyre_file_read(&self->file, self->data + self->size,
-                                         self->capacity - self->size));
+        GYRE_TRY(self->n,
+                 gyre_file_read(&self->file, self->data + self->size, self->capacity - self->size));
         self->size += (size_t)self->n;
         if (self->limit && self->size > self->limit)
             GYRE_RETURN(GYRE_ELIMIT);
@@ -92,7 +92,7 @@ struct replace_file {
     size_t directory;    /* bytes of the path before the name */
     bool made;           /* the temporary file exists */
     unsigned attempts;
-    gyre_file file;      /* the new file, later the directory */
+    gyre_file file; /* the new file, later the directory */
     int64_t n;
 };
 
@@ -173,7 +173,8 @@ GYRE_CORO(replace_file)
     GYRE_TRY(GYRE_CALL(write_beside, .to = self));
     GYRE_TRY(gyre_rename(self->temporary, self->path));
     self->made = false;
-    GYRE_AWAIT(self->n, gyre_file_open(&self->file, directory_name(self), O_RDONLY | O_DIRECTORY, 0));
+    GYRE_AWAIT(self->n,
+               gyre_file_open(&self->file, directory_name(self), O_RDONLY | O_DIRECTORY, 0));
     if (self->n >= 0)
         GYRE_AWAIT(self->n, gyre_file_fsync(&self->file, false));
     if (self->n < 0 && !is_no_matter(self->n))

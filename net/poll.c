@@ -1,4 +1,4 @@
-/* Readiness: one poll as an awaitable, and readers and writers as polls that are armed again and again. */
+/* Readiness: one poll as an awaitable, and polls armed again and again for readers and writers. */
 #include "poll.h"
 
 #include <errno.h>
@@ -11,16 +11,15 @@
 
 gyre_await gyre_poll(int fd, short events)
 {
-    return gyre__raw("gyre_poll", &(gyre__request){.verb = GYRE__OP_POLL,
-                                                   .fd = fd,
-                                                   .flags = (uint16_t)events});
+    return gyre__raw("gyre_poll",
+                     &(gyre__request){.verb = GYRE__OP_POLL, .fd = fd, .flags = (uint16_t)events});
 }
 
 /* ---- readers and writers ---- */
 
 /*
- * A descriptor that is watched in one direction. It lives until the final completion of its op, in the
- * table or (once removed) not.
+ * A descriptor that is watched in one direction. It lives until the final completion of its op, in
+ * the table or (once removed) not.
  */
 struct watch {
     gyre__op op;
@@ -29,8 +28,8 @@ struct watch {
     gyre_context *context; /* that of whoever added it; reference */
     int fd;
     short events;
-    bool removed;  /* not in the table any more */
-    bool replaced; /* since the completion that is in the ready queue: that one was for the old callback */
+    bool removed; /* not in the table any more */
+    bool replaced; /* since the completion in the ready queue, which was for the old callback */
 };
 
 /* The watches of a loop, at index 2 * descriptor (reading) and 2 * descriptor + 1 (writing). */
@@ -74,13 +73,14 @@ static void free_watch(gyre_loop *loop, struct watch *watch)
 
 static int64_t arm(gyre_loop *loop, struct watch *watch)
 {
-    return gyre__op_start(loop, &watch->op,
-                          &(gyre__request){.verb = GYRE__OP_POLL,
-                                           .fd = watch->fd,
-                                           .flags = (uint16_t)watch->events});
+    return gyre__op_start(
+        loop, &watch->op,
+        &(gyre__request){.verb = GYRE__OP_POLL, .fd = watch->fd, .flags = (uint16_t)watch->events});
 }
 
-/* The reference to the context is the loop's meanwhile: a variable may be set, the watch replaced. */
+/*
+ * The reference to the context is the loop's meanwhile: a variable may be set, the watch replaced.
+ */
 static void call(gyre_loop *loop, struct watch *watch)
 {
     gyre_context *outer = loop->context;
@@ -134,7 +134,8 @@ static void on_loop_close(gyre_loop *loop, gyre__close_hook *hook)
 
     for (size_t i = 0; i < watches->size; i++)
         if (watches->entries[i])
-            take_out(watches->entries[i]); /* freed with the completion, which the closing loop awaits */
+            take_out(
+                watches->entries[i]); /* freed with the completion, which the closing loop awaits */
     loop->slots[GYRE__SLOT_WATCHES] = NULL;
     gyre_free(watches->entries);
     gyre_free(watches);

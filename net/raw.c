@@ -62,15 +62,34 @@ static int64_t close_now(int fd)
     return close(fd) < 0 ? -errno : 0;
 }
 
-/* First everything in flight on it: an old completion must not meet the next file of that number. */
+/*
+ * Whatever else is in flight on the descriptor is cancelled before it is closed: an old completion
+ * must not meet the next file of that number. Closing the loop cancels everything anyway.
+ */
+static void cancel_others(gyre_loop *loop, int fd)
+{
+    gyre__poll_forget(loop, fd);
+    if (!loop->closing && loop->backend.in_flight > loop->backend.internal)
+        gyre__op_cancel_fd(loop, fd);
+}
+
+/*
+ * Where no operation can be had. What was queued for this number must be submitted before it is
+ * free.
+ */
+static int64_t close_at_once(gyre_loop *loop, int fd)
+{
+    cancel_others(loop, fd);
+    if (!loop->closing)
+        gyre__backend_poll(loop, 0);
+    return close_now(fd);
+}
+
 static gyre_await start_close(struct close_descriptor *self)
 {
-    gyre_loop *loop = gyre__running;
     gyre_await await;
 
-    gyre__poll_forget(loop, self->fd);
-    if (loop->backend.in_flight > loop->backend.internal)
-        gyre__op_cancel_fd(loop, self->fd);
+    cancel_others(gyre__running, self->fd);
     await = gyre__raw("gyre_close", &(gyre__request){.verb = GYRE__OP_CLOSE, .fd = self->fd});
     self->started = await.pending;
     return await;
@@ -79,11 +98,13 @@ static gyre_await start_close(struct close_descriptor *self)
 GYRE_CORO(close_descriptor)
 {
     GYRE_BEGIN;
+    GYRE_FINALLY; /* even a close that is cancelled before it starts closes */
     self->frame.leaf = true;
     GYRE_AWAIT(self->result, start_close(self));
-    /* Closing the loop cancels even this; the kernel says so when it has not begun with it. */
-    if (!self->started || (self->result == -ECANCELED && gyre__running->closing))
-        self->result = close_now(self->fd);
+    if (!self->started)
+        self->result = close_at_once(gyre__running, self->fd);
+    else if (self->result == -ECANCELED && gyre__running->closing)
+        self->result = close_now(self->fd); /* closing the loop cancels even what nothing cancels */
     GYRE_RETURN(self->result);
     GYRE_END;
 }
@@ -95,6 +116,5 @@ gyre_await gyre_close(int fd)
 
     if (await.pending)
         return await;
-    gyre__poll_forget(gyre__running, fd); /* no memory for the frame */
-    return gyre__complete(task, close_now(fd));
+    return gyre__complete(task, close_at_once(gyre__running, fd)); /* no memory for the frame */
 }

@@ -97,8 +97,7 @@ GYRE_API GYRE_MUST_USE gyre_await gyre_shutdown(int fd, int how);
 GYRE_API GYRE_MUST_USE gyre_await gyre_read(int fd, void *buffer, size_t size, int64_t offset);
 
 /* Writes up to size bytes; the result may be less. write(), pwrite(). */
-GYRE_API GYRE_MUST_USE gyre_await gyre_write(int fd, const void *data, size_t size,
-                                             int64_t offset);
+GYRE_API GYRE_MUST_USE gyre_await gyre_write(int fd, const void *data, size_t size, int64_t offset);
 
 /*
  * The same with `count` pieces (the array is borrowed too). -EINVAL for more than IOV_MAX. readv(),

@@ -7,17 +7,16 @@
 
 /* ---- reading and writing ---- */
 
-/* Plain and vectored, in and out, differ in the verb only. An offset of -1 is the kernel's "position" too. */
+/* Only the verb differs. An offset of -1 is the "position" of the kernel too. */
 static gyre_await transfer(const char *function, uint8_t verb, int fd, const void *memory,
                            uint32_t length, int64_t offset)
 {
     if (offset < GYRE_POSITION)
         return gyre__raw_refuse(function, -EINVAL);
-    return gyre__raw(function, &(gyre__request){.verb = verb,
-                                                .fd = fd,
-                                                .addr = memory,
-                                                .length = length,
-                                                .offset = (uint64_t)offset});
+    return gyre__raw(
+        function,
+        &(gyre__request){
+            .verb = verb, .fd = fd, .addr = memory, .length = length, .offset = (uint64_t)offset});
 }
 
 static uint32_t pieces_count(size_t count)
@@ -125,10 +124,9 @@ gyre_await gyre_unlink(const char *path)
 
 gyre_await gyre_mkdirat(int directory, const char *path, unsigned mode)
 {
-    return gyre__raw("gyre_mkdirat", &(gyre__request){.verb = GYRE__OP_MKDIRAT,
-                                                      .fd = directory,
-                                                      .addr = path,
-                                                      .length = mode});
+    return gyre__raw(
+        "gyre_mkdirat",
+        &(gyre__request){.verb = GYRE__OP_MKDIRAT, .fd = directory, .addr = path, .length = mode});
 }
 
 gyre_await gyre_mkdir(const char *path, unsigned mode)

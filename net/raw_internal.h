@@ -13,7 +13,9 @@ static inline uint32_t gyre__raw_size(size_t size)
     return size < GYRE__MOST_BYTES ? (uint32_t)size : GYRE__MOST_BYTES;
 }
 
-/* Parks the running task for the request; `function` is the public name, for misuse outside tasks. */
+/*
+ * Parks the running task for the request; `function` is the public name, for misuse outside tasks.
+ */
 GYRE_MUST_USE gyre_await gyre__raw(const char *function, const gyre__request *request);
 
 /* Has the running task await an error that was found before anything was started. */

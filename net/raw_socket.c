@@ -84,7 +84,7 @@ gyre_await gyre_sendmsg(int fd, const struct msghdr *message, int flags)
 
 gyre_await gyre_shutdown(int fd, int how)
 {
-    return gyre__raw("gyre_shutdown", &(gyre__request){.verb = GYRE__OP_SHUTDOWN,
-                                                       .fd = fd,
-                                                       .length = (uint32_t)how});
+    return gyre__raw(
+        "gyre_shutdown",
+        &(gyre__request){.verb = GYRE__OP_SHUTDOWN, .fd = fd, .length = (uint32_t)how});
 }

@@ -90,7 +90,7 @@ struct gyre_frame {
     bool leaf;               /* library code: left out of backtraces */
 };
 
-GYRE_API _Noreturn void gyre__bad_resume(const gyre_frame *frame);
+GYRE_API __attribute__((noreturn)) void gyre__bad_resume(const gyre_frame *frame);
 GYRE_API GYRE_MUST_USE gyre_await gyre__await_future(gyre_future *future);
 GYRE_API GYRE_MUST_USE gyre_await gyre__await_task(gyre_task *task);
 GYRE_API GYRE_MUST_USE gyre_await gyre__call(const gyre_coro *coro, const void *args);

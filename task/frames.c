@@ -3,7 +3,10 @@
 
 #include "task_internal.h"
 
-enum { ALIGNMENT = 16, SEGMENT_SIZE = 512 };
+enum { ALIGNMENT = 16, SEGMENT_SIZE = 512, FEW_WORDS = 16 };
+
+typedef uint64_t __attribute__((may_alias)) word;
+_Static_assert(sizeof(gyre_frame) % sizeof(word) == 0, "frames are made of words");
 
 /* A piece of stack beyond the inline one. */
 struct gyre__segment {
@@ -57,6 +60,23 @@ static char *add_segment(gyre_task *task, size_t frame_size)
     return segment->frames;
 }
 
+/*
+ * Copies what follows a frame's head word by word: it was written by words a moment ago, and wider reads,
+ * as memcpy() does them, would have to wait until all of these have reached the cache.
+ */
+static void copy_members(gyre_frame *to, const gyre_frame *from, size_t size)
+{
+    volatile word *target = (word *)(to + 1); /* volatile: compilers would make it a memcpy() again */
+    const word *source = (const word *)(from + 1);
+    size_t words = (size - sizeof(*to)) / sizeof(word);
+
+    if (words > FEW_WORDS)
+        memcpy(to + 1, from + 1, size - sizeof(*to));
+    else
+        while (words-- > 0)
+            *target++ = *source++;
+}
+
 gyre_frame *gyre__frame_push(gyre_task *task, const gyre_coro *coro, const void *args)
 {
     size_t size = rounded(coro->frame_size);
@@ -68,9 +88,9 @@ gyre_frame *gyre__frame_push(gyre_task *task, const gyre_coro *coro, const void 
         if (!place)
             return NULL;
     }
-    memcpy(place, args, coro->frame_size);
     frame = (gyre_frame *)(void *)place;
-    frame->caller = task->top;
+    *frame = (gyre_frame){.coro = coro, .caller = task->top, .leaf = ((const gyre_frame *)args)->leaf};
+    copy_members(frame, args, coro->frame_size);
     task->top = frame;
     return frame;
 }

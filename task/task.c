@@ -5,23 +5,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "factory.h"
+#include "generator_internal.h"
+#include "graph_internal.h"
 #include "inspect.h"
-#include "unwind_internal.h"
 
 /* ---- the running task ---- */
 
 gyre_task *gyre_task_current(void)
 {
-    return gyre__running ? gyre__running->current : NULL;
+    const gyre_loop *loop = gyre__running;
+
+    if (!loop)
+        return NULL;
+    return loop->current ? loop->current : loop->aside;
 }
 
-gyre_task *gyre__task_running(const char *function)
+void gyre__no_task(const char *function)
 {
-    gyre_task *task = gyre_task_current();
-
-    if (__builtin_expect(!task, 0))
-        gyre__fatal("%s: awaited where no task is running", function);
-    return task;
+    gyre__fatal("%s: awaited %s", function,
+                gyre_task_current() ? "in a generator that is not asynchronous"
+                                    : "where no task is running");
 }
 
 void gyre__bad_resume(const gyre_frame *frame)
@@ -32,10 +36,12 @@ void gyre__bad_resume(const gyre_frame *frame)
 
 void gyre__leave(gyre_frame *frame, int64_t result)
 {
-    gyre_error *old = frame->error;
+    gyre_error *detail = gyre__error_take(result), *old = frame->error;
 
+    if (!detail && result == frame->value)
+        return; /* the same error again, handed through below GYRE_FINALLY */
     frame->value = result;
-    frame->error = gyre__error_take(result);
+    frame->error = detail;
     gyre_error_unref(old);
 }
 
@@ -54,24 +60,34 @@ static void finish(gyre_task *task, int64_t value, gyre_error *detail)
 {
     gyre_future *future = &task->future;
     gyre_loop *loop = future->loop;
+    bool requested = task->flags & GYRE__TASK_MUST_CANCEL;
 
-    gyre__frames_fini(task);
-    gyre__list_remove(&task->link);
+    task->flags &= ~(uint32_t)GYRE__TASK_MUST_CANCEL; /* no uncancel() may take back what is over */
+    if (task->segment)
+        gyre__frames_fini(task);
+    gyre__list_unlink(&task->link);
     loop->task_count--;
-    gyre__error_set(NULL);
+    if (__builtin_expect(task->error != NULL, 0))
+        gyre__error_set(NULL);
     if (value >= 0) {
-        gyre_error_unref(detail);
-        if (task->flags & GYRE__TASK_MUST_CANCEL) { /* the request came too late to be thrown */
-            task->flags &= ~(uint32_t)GYRE__TASK_MUST_CANCEL;
+        if (__builtin_expect(detail != NULL, 0))
+            gyre_error_unref(detail);
+        if (requested) { /* too late to be thrown */
             detail = future->detail;
             future->detail = NULL;
             gyre__future_finish_cancelled(future, detail, false);
         } else {
+            if (__builtin_expect(future->detail != NULL, 0))
+                future->flags |= GYRE__FUTURE_DETAIL_OLD;
             gyre__future_finish_result(future, value);
         }
     } else if (value == GYRE_ECANCELLED) {
         gyre__future_finish_cancelled(future, detail, true);
     } else {
+        if (!detail && future->detail) {
+            future->flags |= GYRE__FUTURE_DETAIL_OLD;
+            detail = gyre_error_ref(future->detail);
+        }
         gyre__future_finish_error(future, value, detail);
     }
 }
@@ -79,7 +95,10 @@ static void finish(gyre_task *task, int64_t value, gyre_error *detail)
 /* The last reference is gone; the frames went when the task ended. */
 static void fini(gyre_future *future)
 {
-    gyre_context_unref(((gyre_task *)future)->context);
+    gyre_context *context = ((gyre_task *)future)->context;
+
+    if (context)
+        gyre_context_unref(context);
 }
 
 static int64_t class_cancel(gyre_future *future, gyre_error *detail)
@@ -89,9 +108,7 @@ static int64_t class_cancel(gyre_future *future, gyre_error *detail)
 
 static gyre_future *class_awaits(const gyre_future *future, size_t i)
 {
-    const gyre_task *task = (const gyre_task *)future;
-
-    return i == 0 ? gyre__task_awaited(task) : NULL;
+    return gyre__task_awaits((const gyre_task *)future, i);
 }
 
 static const gyre__future_class task_class = {
@@ -133,12 +150,16 @@ static bool run_frames(gyre_task *task)
         gyre_frame *frame = task->top;
 
         if (frame->coro->body(frame).done) {
-            if (!hand_down(task))
+            if (__builtin_expect(frame->detached, 0))
+                gyre__async_generator_ended(task, frame);
+            else if (!hand_down(task))
                 return false;
         } else if (task->waiting) {
             return true;
+        } else if (__builtin_expect(frame->yielded, 0)) {
+            gyre__async_generator_yielded(task, frame);
         }
-        /* Else a frame was pushed, or a generator yielded to its caller: run what is on top now. */
+        /* Else a frame was pushed: run what is on top now. */
     }
 }
 
@@ -153,23 +174,37 @@ static void skip_body(gyre_frame *frame)
 static int64_t wait_outcome(gyre_task *task)
 {
     const gyre__wait_kind *kind = task->waiting;
-    int64_t result = kind && kind->finish ? kind->finish(task) : 0;
-    uint32_t requests = task->flags & (GYRE__TASK_MUST_CANCEL | GYRE__TASK_WAIT_CANCELLED);
-    gyre_error *detail;
+    uint32_t requests;
+    int64_t result;
 
-    task->waiting = NULL;
+    task->waiting = NULL; /* before `finish`, which may park the task again */
+    result = kind && kind->finish ? kind->finish(task) : 0;
+    requests = task->flags & (GYRE__TASK_MUST_CANCEL | GYRE__TASK_WAIT_CANCELLED);
     if (__builtin_expect(!requests, 1))
         return result;
     if (kind && kind->keeps_result && result != GYRE_ECANCELLED)
         return result; /* the request waits for the next await */
-    task->flags &= ~requests;
-    detail = task->future.detail;
-    task->future.detail = NULL;
+    /* Else the awaited future was cancelled, and its message is the one that counts. */
     if (requests & GYRE__TASK_WAIT_CANCELLED || result != GYRE_ECANCELLED)
-        gyre__error_set(detail);
-    else
-        gyre_error_unref(detail); /* the awaited future was cancelled, and its message is the one that counts */
+        gyre__error_set(gyre__take_message(task));
+    task->flags &= ~requests;
     return GYRE_ECANCELLED;
+}
+
+/* Hands the outcome of the wait to the innermost frame and runs on; false if the task ended. */
+static bool resume(gyre_task *task)
+{
+    int64_t result = wait_outcome(task);
+
+    if (__builtin_expect(task->waiting != NULL, 0))
+        return true; /* somebody else was faster: it waits on */
+    if (__builtin_expect(!(task->flags & GYRE__TASK_STARTED), 0)) {
+        task->flags |= GYRE__TASK_STARTED;
+        if (result < 0)
+            skip_body(task->top);
+    }
+    task->top->result = result;
+    return run_frames(task);
 }
 
 /* A request that was kept is passed on to what the task waits for now. */
@@ -181,26 +216,16 @@ static void pass_on_cancel(gyre_task *task)
         task->flags &= ~(uint32_t)GYRE__TASK_MUST_CANCEL;
 }
 
+/* The loop steps tasks from its ready queue, where nothing else is current. */
 void gyre__task_step(gyre_task *task)
 {
     gyre_loop *loop = task->future.loop;
-    gyre_task *outer_task = loop->current;
-    gyre_error **outer_slot = gyre__error_slot;
-    gyre_context *outer_context = loop->context;
-    int64_t result;
     bool parked;
 
     loop->current = task;
     loop->context = task->context;
     gyre__error_slot = &task->error;
-    result = wait_outcome(task);
-    if (__builtin_expect(!(task->flags & GYRE__TASK_STARTED), 0)) {
-        task->flags |= GYRE__TASK_STARTED;
-        if (result < 0)
-            skip_body(task->top);
-    }
-    task->top->result = result;
-    parked = run_frames(task);
+    parked = resume(task);
     if (parked) {
         if (__builtin_expect((task->flags & GYRE__TASK_MUST_CANCEL) != 0, 0))
             pass_on_cancel(task);
@@ -208,11 +233,25 @@ void gyre__task_step(gyre_task *task)
             loop->park_hook(loop, task, loop->park_arg);
     }
     task->context = loop->context;
+    loop->context = NULL;
+    gyre__error_slot = NULL;
+    loop->current = NULL;
+    if (!parked)
+        gyre_future_unref(&task->future); /* the loop's reference */
+}
+
+/* An eager first step runs inside a step or callback, which goes on afterwards. */
+static void step_inside(gyre_task *task)
+{
+    gyre_loop *loop = task->future.loop;
+    gyre_task *outer_task = loop->current;
+    gyre_error **outer_slot = gyre__error_slot;
+    gyre_context *outer_context = loop->context;
+
+    gyre__task_step(task);
     loop->context = outer_context;
     gyre__error_slot = outer_slot;
     loop->current = outer_task;
-    if (!parked)
-        gyre_future_unref(&task->future); /* the loop's reference */
 }
 
 static void run_wake(gyre__node *node)
@@ -224,6 +263,16 @@ static void run_wake(gyre__node *node)
 
 gyre_task *gyre__spawn(const gyre_spawn_options *options, const gyre_coro *coro, const void *args,
                        const char *file, unsigned line)
+{
+    gyre_loop *loop = options->loop ? options->loop : gyre__running;
+
+    if (__builtin_expect(loop && loop->slots[GYRE__SLOT_TASK_FACTORY], 0))
+        return gyre__factory_spawn(loop, options, coro, args, file, line);
+    return gyre_task_new(options, coro, args, file, line);
+}
+
+gyre_task *gyre_task_new(const gyre_spawn_options *options, const gyre_coro *coro, const void *args,
+                         const char *file, unsigned line)
 {
     gyre_loop *loop = options->loop ? options->loop : gyre__running;
     size_t size = gyre__blocks_round(sizeof(gyre_task) + coro->frame_size);
@@ -267,10 +316,9 @@ gyre_task *gyre__spawn(const gyre_spawn_options *options, const gyre_coro *coro,
     }
     gyre__list_append(&loop->tasks, &task->link);
     loop->task_count++;
-    if (!options->detached)
-        gyre_future_ref(&task->future);
-    if (options->eager && loop->running)
-        gyre__task_step(task);
+    task->future.refs += !options->detached;
+    if (options->eager && !options->lazy && loop->running)
+        step_inside(task);
     else
         gyre__ready_push(&loop->ready, &task->wake);
     return task;
@@ -293,17 +341,27 @@ static bool cancel_future_wait(gyre_task *task, gyre_error *detail)
 static int64_t finish_future_wait(gyre_task *task)
 {
     gyre_future *future = task->wait.on.future;
-    gyre_error *detail;
-    int64_t result = gyre__future_take(future, &detail);
+    int64_t result = future->result;
 
-    if (result < 0)
+    if (__builtin_expect(result < 0, 0)) {
+        gyre_error *detail;
+
+        result = gyre__future_take(future, &detail);
         gyre__error_set(detail);
+    }
     gyre_future_unref(future);
     return result;
 }
 
-static const gyre__wait_kind wait_future = {
-    .what = "future", .cancel = cancel_future_wait, .finish = finish_future_wait};
+static gyre_future *awaited_future(const gyre_task *task, size_t i)
+{
+    return i == 0 ? task->wait.on.future : NULL;
+}
+
+static const gyre__wait_kind wait_future = {.what = "future",
+                                            .cancel = cancel_future_wait,
+                                            .finish = finish_future_wait,
+                                            .awaits = awaited_future};
 
 static int64_t finish_self_wait(gyre_task *task)
 {
@@ -338,7 +396,8 @@ gyre_await gyre__await_future(gyre_future *future)
         return pending;
     }
     task->wait.on.callback.node.run = run_future_done;
-    task->wait.on.future = gyre_future_ref(future);
+    task->wait.on.future = future;
+    future->refs++;
     gyre__future_add(future, &task->wait.on.callback);
     return gyre__park(task, &wait_future);
 }

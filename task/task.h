@@ -26,6 +26,7 @@ typedef struct gyre_spawn_options {
     gyre_context *context; /* borrowed; NULL: that of the caller */
     bool empty_context;    /* start without context variables */
     bool eager;            /* run the first step at once, inside the call: eager_start=True */
+    bool lazy;             /* never that, whatever the loop's task factory says: eager_start=False */
     bool detached;         /* give no reference back: an error is reported as soon as the task ends */
 } gyre_spawn_options;
 

@@ -20,17 +20,24 @@ typedef struct gyre__wait_kind {
      * detail: borrowed.
      */
     bool (*cancel)(gyre_task *task, gyre_error *detail);
-    /* Runs first in the step that ends the wait; gives the result of the await. NULL: 0. */
+    /*
+     * Runs first in the step that ends the wait; gives the result of the await. NULL: 0. If no cancellation
+     * was requested it may park the task again.
+     */
     int64_t (*finish)(gyre_task *task);
     /* A result that cost something (bytes, a descriptor) is delivered even if the task was cancelled meanwhile;
        the cancellation is raised at the next await. */
     bool keeps_result;
+    /* For dumps: the i-th future that is waited for; NULL behind the last. */
+    gyre_future *(*awaits)(const gyre_task *task, size_t i);
+    /* For dumps: the number (future.id) of the task that has what is waited for, which may have ended; 0: none. */
+    uint32_t (*holder)(const gyre_task *task);
 } gyre__wait_kind;
 
 /* A place in a queue of waiters: what asyncio's locks and queues use a future for. */
 typedef struct gyre__slot {
     gyre__link link;   /* in the list of the primitive, oldest first */
-    const void *owner; /* the primitive, for dumps */
+    void *owner;       /* the primitive */
     void *data;        /* the primitive's own */
 } gyre__slot;
 
@@ -40,6 +47,9 @@ enum {
     GYRE__TASK_WAIT_CANCELLED = 4, /* ... because it was cancelled */
     GYRE__TASK_STARTED = 8,
     GYRE__TASK_DETACHED = 16,
+    GYRE__TASK_CANCELLING = 32,    /* its request is being passed on: meeting it again is a cycle */
+    GYRE__TASK_MESSAGE_SET = 128,  /* ... and the message is in `error` already */
+    GYRE__TASK_SEEN = 64,          /* met already by who goes through the graph of tasks: graph.c */
 };
 
 typedef struct gyre__segment gyre__segment; /* more frame stack: frames.c */
@@ -71,7 +81,15 @@ _Static_assert(sizeof(gyre_task) == 192, "a task is three cache lines, then its 
 /* ---- for awaitable calls ---- */
 
 /* The running task; aborts with the function's name where none runs. */
-gyre_task *gyre__task_running(const char *function);
+_Noreturn void gyre__no_task(const char *function);
+static inline gyre_task *gyre__task_running(const char *function)
+{
+    const gyre_loop *loop = gyre__running;
+
+    if (__builtin_expect(!loop || !loop->current, 0))
+        gyre__no_task(function);
+    return loop->current;
+}
 
 /* Completes the await at once. An error's detail may be set with gyre__error_set() before. */
 GYRE_MUST_USE static inline gyre_await gyre__complete(gyre_task *task, int64_t result)
@@ -96,7 +114,7 @@ static inline bool gyre__may_park(const gyre_task *task)
 GYRE_MUST_USE static inline gyre_await gyre__park(gyre_task *task, const gyre__wait_kind *kind)
 {
     task->waiting = kind;
-    task->flags &= ~(uint32_t)(GYRE__TASK_WOKEN | GYRE__TASK_WAIT_CANCELLED);
+    task->flags &= ~(uint32_t)(GYRE__TASK_WOKEN | GYRE__TASK_WAIT_CANCELLED | GYRE__TASK_MESSAGE_SET);
     return (gyre_await){true};
 }
 
@@ -113,6 +131,12 @@ static inline bool gyre__wake_task(gyre_task *task)
 /* What cancelling a wait without kernel involvement does: false if it is over already. */
 bool gyre__cancel_wait(gyre_task *task, gyre_error *detail);
 
+/*
+ * The message of the cancellation with which the wait ended, as a reference; before the flags are cleared. In
+ * future.detail stays that of the last request that was kept, for good, as asyncio's _cancel_message.
+ */
+gyre_error *gyre__take_message(gyre_task *task);
+
 /* GYRE_ECANCELLED if the wait that just ended was cancelled, else 0; for `finish` functions. */
 static inline int64_t gyre__wait_result(const gyre_task *task)
 {
@@ -126,7 +150,7 @@ static inline int64_t gyre__wait_result(const gyre_task *task)
  * one that begins with gyre__wait_result().
  */
 GYRE_MUST_USE static inline gyre_await gyre__park_slot(gyre_task *task, const gyre__wait_kind *kind,
-                                                       const void *owner)
+                                                       void *owner)
 {
     task->wait.slot.owner = owner;
     return gyre__park(task, kind);
@@ -140,7 +164,7 @@ static inline gyre_task *gyre__slot_task(gyre__link *link)
 /*
  * Waiting for an op: gyre__park_op(task, request). The op is task->wait.op; the result is the completion's.
  * Cancelling asks the kernel; if the operation won, its real result is delivered and the cancellation is raised
- * at the next await. What the request points to must live in a frame of the task or in a counted object.
+ * at the next await, which, if it is an operation, is not started then (unless the kind cannot be cancelled). What the request points to must live in a frame of the task or in a counted object.
  */
 GYRE_MUST_USE gyre_await gyre__park_op(gyre_task *task, const gyre__request *request,
                                        const gyre__wait_kind *kind);
@@ -162,5 +186,10 @@ gyre_frame *gyre__frame_pop(gyre_task *task);
 void gyre__frames_fini(gyre_task *task);
 
 gyre_task *gyre__as_task(gyre_future *future);
+
+/* Has the loop's factory make the task: factory.c */
+gyre_task *gyre__factory_spawn(gyre_loop *loop, const gyre_spawn_options *options,
+                               const gyre_coro *coro, const void *args, const char *file,
+                               unsigned line);
 
 #endif

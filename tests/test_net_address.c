@@ -105,9 +105,20 @@ static void test_parse_scopes(void **state)
 static void test_parse_refuses(void **state)
 {
     static const char *const bad[] = {
-        "",          "localhost", "127.0.0.1:80", "127.1",   "1.2.3.4.5",     "256.0.0.1",
-        "[::1]",     ":::",       "12345::1",     "1.2.3.4 ", "127.0.0.1%lo", " ::1",
-        "0x7f.0.0.1", "unix:/x",
+        "",
+        "localhost",
+        "127.0.0.1:80",
+        "127.1",
+        "1.2.3.4.5",
+        "256.0.0.1",
+        "[::1]",
+        ":::",
+        "12345::1",
+        "1.2.3.4 ",
+        "127.0.0.1%lo",
+        " ::1",
+        "0x7f.0.0.1",
+        "unix:/x",
         "1:2:3:4:5:6:7:8:1:2:3:4:5:6:7:8:1:2:3:4:5:6:7:8:1:2:3:4:5:6:7:8"};
     gyre_address address, untouched;
 
@@ -122,8 +133,8 @@ static void test_parse_refuses(void **state)
 static void test_endpoints_read_back(void **state)
 {
     static const char *const texts[] = {
-        "1.2.3.4:80", "[::1]:80",  "[2001:db8::1]:0", "0.0.0.0:65535", "unix:/run/x.sock",
-        "unix:@name", "unix:a/b",  "unix:",           "unix:./@odd",   "unix:@a@b"};
+        "1.2.3.4:80", "[::1]:80", "[2001:db8::1]:0", "0.0.0.0:65535", "unix:/run/x.sock",
+        "unix:@name", "unix:a/b", "unix:",           "unix:./@odd",   "unix:@a@b"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -136,9 +147,26 @@ static void test_endpoints_read_back(void **state)
 static void test_endpoint_refuses(void **state)
 {
     static const char *const bad[] = {
-        "",         "1.2.3.4",    "1.2.3.4:",   "1.2.3.4:65536", "1.2.3.4:x", "1.2.3.4:-1", "::1:80",
-        "[::1]",    "[::1]80",    "[::1:80",    "[1.2.3.4]:80",  "host:80",   "[]:80",      "[:80",
-        ":80",      "1.2.3.4:8 ", "1.2.3.4:+8", "[::1]:",        "[",         "]:1",
+        "",
+        "1.2.3.4",
+        "1.2.3.4:",
+        "1.2.3.4:65536",
+        "1.2.3.4:x",
+        "1.2.3.4:-1",
+        "::1:80",
+        "[::1]",
+        "[::1]80",
+        "[::1:80",
+        "[1.2.3.4]:80",
+        "host:80",
+        "[]:80",
+        "[:80",
+        ":80",
+        "1.2.3.4:8 ",
+        "1.2.3.4:+8",
+        "[::1]:",
+        "[",
+        "]:1",
         "[1111111111111111111111111111111111111111111111111111111111111111111111111::]:1"};
     gyre_address address;
 

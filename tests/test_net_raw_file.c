@@ -10,81 +10,31 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/raw.h"
+#include "support/folder.h"
 #include "task/run.h"
 #include "task/sleep.h"
 
-static char folder[] = "/tmp/gyre-raw-XXXXXX";
-static int folder_fd, original_folder;
-static char log_text[512]; /* what the coroutines of a test have seen */
-
-static void note(const char *format, ...)
-{
-    size_t used = strlen(log_text);
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(log_text + used, sizeof(log_text) - used, format, args);
-    va_end(args);
-}
-
-static void note_result(int64_t rc)
-{
-    if (rc < 0)
-        note("%s ", gyre_err_name(rc));
-    else
-        note("%d ", (int)rc);
-}
+static int folder_fd; /* of the current folder */
 
 /* Every test has an empty folder of its own as the current one. */
 static int set_up(void **state)
 {
-    (void)state;
-    log_text[0] = '\0';
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    original_folder = open(".", O_RDONLY | O_CLOEXEC);
-    if (!mkdtemp(folder) || chdir(folder) < 0)
-        return -1;
+    int rc = folder_set_up(state);
+
     folder_fd = open(".", O_RDONLY | O_CLOEXEC);
-    return folder_fd < 0;
+    return rc;
 }
 
 static int tear_down(void **state)
 {
-    char command[64];
-
-    (void)state;
     close(folder_fd);
-    snprintf(command, sizeof(command), "rm -r %s", folder);
-    if (fchdir(original_folder) < 0 || system(command) != 0)
-        return -1;
-    close(original_folder);
-    return 0;
-}
-
-static void make_file(const char *name, const char *text)
-{
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
-}
-
-static void assert_contents(const char *name, const char *text)
-{
-    char buffer[64] = "";
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-
-    assert_true(fd >= 0);
-    assert_int_equal(read(fd, buffer, sizeof(buffer) - 1), strlen(text));
-    assert_string_equal(buffer, text);
-    close(fd);
+    return folder_tear_down(state);
 }
 
 /* ---- reading and writing ---- */
@@ -101,29 +51,29 @@ GYRE_CORO(copy)
     GYRE_BEGIN;
     GYRE_TRY(self->n, gyre_open("file", O_RDWR | O_CREAT | O_EXCL, 0640));
     self->fd = (int)self->n;
-    note("cloexec %d;", fcntl(self->fd, F_GETFD) & FD_CLOEXEC);
+    folder_note("cloexec %d;", fcntl(self->fd, F_GETFD) & FD_CLOEXEC);
     GYRE_TRY(self->n, gyre_write(self->fd, "hello", 5, GYRE_POSITION));
-    note_result(self->n);
+    folder_note_result(self->n);
     GYRE_TRY(self->n, gyre_write(self->fd, "J", 1, 0)); /* the position stays */
-    note_result(self->n);
+    folder_note_result(self->n);
     GYRE_TRY(self->n, gyre_write(self->fd, " world", 6, GYRE_POSITION));
-    note_result(self->n);
+    folder_note_result(self->n);
     GYRE_TRY(gyre_fsync(self->fd, true));
     GYRE_TRY(gyre_fsync(self->fd, false));
     self->in[0] = (struct iovec){self->a, 4};
     self->in[1] = (struct iovec){self->b, 8};
     GYRE_TRY(self->n, gyre_readv(self->fd, self->in, 2, 0));
-    note("%d %.4s|%.7s;", (int)self->n, self->a, self->b);
+    folder_note("%d %.4s|%.7s;", (int)self->n, self->a, self->b);
     self->out[0] = (struct iovec){self->a, 2};
     self->out[1] = (struct iovec){self->b, 2};
     GYRE_TRY(self->n, gyre_writev(self->fd, self->out, 2, 9));
-    note_result(self->n);
+    folder_note_result(self->n);
     GYRE_TRY(self->n, gyre_read(self->fd, self->b, sizeof(self->b), 100));
-    note_result(self->n);
+    folder_note_result(self->n);
     GYRE_RETURN(0);
     GYRE_FINALLY;
     GYRE_AWAIT(self->n, gyre_close(self->fd));
-    note("close %d", (int)self->n);
+    folder_note("close %d", (int)self->n);
     GYRE_END;
 }
 
@@ -133,8 +83,8 @@ static void test_read_and_write(void **state)
 
     (void)state;
     assert_int_equal(GYRE_RUN(copy), 0);
-    assert_string_equal(log_text, "cloexec 1;5 1 6 11 Jell|o world;4 0 close 0");
-    assert_contents("file", "Jello worJeo ");
+    assert_string_equal(folder_log, "cloexec 1;5 1 6 11 Jell|o world;4 0 close 0");
+    folder_assert_contents("file", "Jello worJeo ");
     assert_int_equal(stat("file", &info), 0);
     assert_int_equal(info.st_mode & 0777 & ~0640, 0);
 }
@@ -152,14 +102,14 @@ GYRE_CORO(move)
     self->from = open("from", O_RDONLY | O_CLOEXEC);
     self->to = open("to", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     GYRE_TRY(self->n, gyre_splice(self->from, 2, self->pipe[1], GYRE_POSITION, 100, 0));
-    note_result(self->n);
+    folder_note_result(self->n);
     GYRE_TRY(self->n, gyre_splice(self->pipe[0], GYRE_POSITION, self->to, GYRE_POSITION,
                                   (size_t)self->n, 0));
-    note_result(self->n);
+    folder_note_result(self->n);
     GYRE_AWAIT(self->n, gyre_splice(self->from, 0, self->to, GYRE_POSITION, 1, 0)); /* no pipe */
-    note_result(self->n);
+    folder_note_result(self->n);
     GYRE_AWAIT(self->n, gyre_splice(self->from, -2, self->pipe[1], GYRE_POSITION, 1, 0));
-    note_result(self->n);
+    folder_note_result(self->n);
     GYRE_RETURN(0);
     GYRE_FINALLY;
     close(self->from);
@@ -172,10 +122,10 @@ GYRE_CORO(move)
 static void test_splice(void **state)
 {
     (void)state;
-    make_file("from", "0123456789");
+    folder_make_file("from", "0123456789");
     assert_int_equal(GYRE_RUN(move), 0);
-    assert_string_equal(log_text, "8 8 EINVAL EINVAL ");
-    assert_contents("to", "23456789");
+    assert_string_equal(folder_log, "8 8 EINVAL EINVAL ");
+    folder_assert_contents("to", "23456789");
 }
 
 struct bad_calls {
@@ -190,25 +140,25 @@ GYRE_CORO(bad_calls)
     GYRE_BEGIN;
     self->piece = (struct iovec){&self->byte, 1};
     GYRE_AWAIT(self->rc, gyre_read(self->fd, &self->byte, 1, GYRE_POSITION));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_write(self->fd, &self->byte, 1, 0));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_readv(self->fd, &self->piece, 1, 0));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_writev(self->fd, &self->piece, 1, 0));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_splice(self->fd, 0, self->fd, 0, 1, 0));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_fsync(self->fd, false));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_close(self->fd));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_read(folder_fd, &self->byte, 1, GYRE_POSITION));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_read(folder_fd, &self->byte, 1, -2));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_readv(folder_fd, &self->piece, 5000, 0));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_RETURN(0);
     GYRE_END;
 }
@@ -217,7 +167,8 @@ static void test_bad_descriptors_and_arguments(void **state)
 {
     (void)state;
     assert_int_equal(GYRE_RUN(bad_calls, .fd = -1), 0);
-    assert_string_equal(log_text, "EBADF EBADF EBADF EBADF EBADF EBADF EBADF EISDIR EINVAL EINVAL ");
+    assert_string_equal(folder_log,
+                        "EBADF EBADF EBADF EBADF EBADF EBADF EBADF EISDIR EINVAL EINVAL ");
 }
 
 /* ---- paths ---- */
@@ -238,7 +189,7 @@ GYRE_CORO(paths)
     GYRE_TRY(self->rc, gyre_write(self->fd, "text", 4, 0));
     GYRE_TRY(gyre_close(self->fd));
     GYRE_TRY(gyre_statx(AT_FDCWD, "d/f", 0, STATX_SIZE | STATX_MODE, &self->info));
-    note("size %d mode %o;", (int)self->info.stx_size, self->info.stx_mode & 0777);
+    folder_note("size %d mode %o;", (int)self->info.stx_size, self->info.stx_mode & 0777);
     GYRE_TRY(gyre_rename("d/f", "d/g"));
     GYRE_TRY(gyre_renameat(folder_fd, "d/g", folder_fd, "h", 0));
     GYRE_TRY(gyre_unlink("h"));
@@ -252,7 +203,7 @@ static void test_paths(void **state)
 {
     (void)state;
     assert_int_equal(GYRE_RUN(paths), 1);
-    assert_string_equal(log_text, "size 4 mode 600;");
+    assert_string_equal(folder_log, "size 4 mode 600;");
 }
 
 struct bad_paths {
@@ -264,25 +215,25 @@ GYRE_CORO(bad_paths)
 {
     GYRE_BEGIN;
     GYRE_AWAIT(self->rc, gyre_open("none", O_RDONLY, 0));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_open("file", O_WRONLY | O_CREAT | O_EXCL, 0600));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_open("file/x", O_RDONLY, 0));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_openat(-1, "file", O_RDONLY, 0));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_statx(AT_FDCWD, "none", 0, STATX_SIZE, &self->info));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_rename("none", "other"));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_renameat(AT_FDCWD, "file", AT_FDCWD, "full", RENAME_NOREPLACE));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_unlink("full"));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_unlinkat(AT_FDCWD, "full", AT_REMOVEDIR));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_mkdir("full", 0700));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_RETURN(0);
     GYRE_END;
 }
@@ -290,13 +241,12 @@ GYRE_CORO(bad_paths)
 static void test_bad_paths(void **state)
 {
     (void)state;
-    make_file("file", "x");
+    folder_make_file("file", "x");
     assert_int_equal(mkdir("full", 0700), 0);
-    make_file("full/x", "x");
+    folder_make_file("full/x", "x");
     assert_int_equal(GYRE_RUN(bad_paths), 0);
     assert_string_equal(
-        log_text,
-        "ENOENT EEXIST ENOTDIR EBADF ENOENT ENOENT EEXIST EISDIR ENOTEMPTY EEXIST ");
+        folder_log, "ENOENT EEXIST ENOTDIR EBADF ENOENT ENOENT EEXIST EISDIR ENOTEMPTY EEXIST ");
 }
 
 /* ---- pipes ---- */
@@ -315,9 +265,9 @@ GYRE_CORO(broken_pipe)
     close(self->pipe[0]);
     self->piece = (struct iovec){(void *)(uintptr_t) "y", 1};
     GYRE_AWAIT(self->rc, gyre_write(self->pipe[1], "x", 1, GYRE_POSITION));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_AWAIT(self->rc, gyre_writev(self->pipe[1], &self->piece, 1, GYRE_POSITION));
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_TRY(gyre_close(self->pipe[1]));
     GYRE_RETURN(0);
     GYRE_END;
@@ -332,7 +282,7 @@ static void test_no_sigpipe(void **state)
     assert_int_equal(signal(SIGPIPE, SIG_DFL) == SIG_ERR, 0);
     pthread_sigmask(SIG_BLOCK, NULL, &before);
     assert_int_equal(GYRE_RUN(broken_pipe), 0);
-    assert_string_equal(log_text, "EPIPE EPIPE ");
+    assert_string_equal(folder_log, "EPIPE EPIPE ");
     pthread_sigmask(SIG_BLOCK, NULL, &after);
     assert_int_equal(sigismember(&before, SIGPIPE), sigismember(&after, SIGPIPE));
 }
@@ -356,7 +306,7 @@ static void test_sigpipe_of_two_loops(void **state)
     gyre_loop_close(second);
     pthread_sigmask(SIG_BLOCK, NULL, &mask);
     assert_int_equal(sigismember(&mask, SIGPIPE), 0);
-    assert_string_equal(log_text, "EPIPE EPIPE ");
+    assert_string_equal(folder_log, "EPIPE EPIPE ");
 }
 
 /* ---- cancellation ---- */
@@ -371,7 +321,7 @@ GYRE_CORO(one_read)
 {
     GYRE_BEGIN;
     GYRE_TRY(self->n, gyre_read(self->fd, self->text, sizeof(self->text), GYRE_POSITION));
-    note("read %s;", self->text);
+    folder_note("read %s;", self->text);
     GYRE_TRY(gyre_sleep(0));
     GYRE_RETURN(0);
     GYRE_END;
@@ -393,7 +343,7 @@ GYRE_CORO(no_wait)
     GYRE_TRY(gyre_sleep(0));
     GYRE_TRY(gyre_write(self->pipe[1], "abc", 3, GYRE_POSITION));
     GYRE_AWAIT(self->rc, self->task);
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_RETURN(0);
     GYRE_FINALLY;
     gyre_task_unref(self->task);
@@ -407,8 +357,8 @@ static void test_nonblocking_pipe(void **state)
 {
     (void)state;
     assert_int_equal(GYRE_RUN(no_wait), 0);
-    if (strcmp(log_text, "EAGAIN ") != 0)
-        assert_string_equal(log_text, "read abc;0 ");
+    if (strcmp(folder_log, "EAGAIN ") != 0)
+        assert_string_equal(folder_log, "read abc;0 ");
 }
 
 struct cancel_read {
@@ -430,7 +380,7 @@ GYRE_CORO(cancel_read)
         GYRE_TRY(gyre_sleep(0));
     gyre_task_cancel(self->task);
     GYRE_AWAIT(self->rc, self->task);
-    note_result(self->rc);
+    folder_note_result(self->rc);
     GYRE_RETURN(0);
     GYRE_FINALLY;
     gyre_task_unref(self->task);
@@ -443,14 +393,14 @@ static void test_cancel_read(void **state)
 {
     (void)state;
     assert_int_equal(GYRE_RUN(cancel_read), 0);
-    assert_string_equal(log_text, "GYRE_ECANCELLED ");
+    assert_string_equal(folder_log, "GYRE_ECANCELLED ");
 }
 
 static void test_read_wins(void **state)
 {
     (void)state;
     assert_int_equal(GYRE_RUN(cancel_read, .data = true), 0);
-    assert_string_equal(log_text, "read abc;GYRE_ECANCELLED ");
+    assert_string_equal(folder_log, "read abc;GYRE_ECANCELLED ");
 }
 
 static void test_loop_closes_under_a_read(void **state)
@@ -494,7 +444,7 @@ static void test_no_descriptor_left(void **state)
     int64_t rc;
 
     (void)state;
-    make_file("file", "x");
+    folder_make_file("file", "x");
     assert_int_equal(gyre_loop_new(NULL, &loop), 0);
     getrlimit(RLIMIT_NOFILE, &before);
     low = before;

@@ -15,10 +15,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/poll.h"
+#include "loop/backend_internal.h"
 #include "net/raw.h"
+#include "task/inspect.h"
 #include "task/run.h"
 #include "task/sleep.h"
+#include "task/timeout.h"
 
 /* ---- what the tests stand on ---- */
 
@@ -317,7 +319,7 @@ GYRE_CORO(one_recv)
 
 struct cancel_recv {
     gyre_frame frame;
-    bool data;  /* arrives before the cancellation ... */
+    bool data;   /* arrives before the cancellation ... */
     bool reaped; /* ... and its completion is taken in */
     gyre_task *task;
     int64_t rc;
@@ -356,8 +358,7 @@ static void test_recv_wins(void **state)
 {
     (void)state;
     assert_int_equal(GYRE_RUN(cancel_recv, .data = true, .reaped = true), 0);
-    assert_string_equal(log_text,
-                        "recv abc;then GYRE_ECANCELLED;GYRE_ECANCELLED;left EAGAIN");
+    assert_string_equal(log_text, "recv abc;then GYRE_ECANCELLED;GYRE_ECANCELLED;left EAGAIN");
 }
 
 /* Who wins is the kernel's affair; the bytes are delivered, or still there. */
@@ -366,8 +367,7 @@ static void test_cancel_races_with_data(void **state)
     (void)state;
     assert_int_equal(GYRE_RUN(cancel_recv, .data = true), 0);
     if (strstr(log_text, "recv abc"))
-        assert_string_equal(log_text,
-                            "recv abc;then GYRE_ECANCELLED;GYRE_ECANCELLED;left EAGAIN");
+        assert_string_equal(log_text, "recv abc;then GYRE_ECANCELLED;GYRE_ECANCELLED;left EAGAIN");
     else
         assert_string_equal(log_text, "recv GYRE_ECANCELLED;GYRE_ECANCELLED;left abc");
 }
@@ -590,6 +590,71 @@ static void test_close_is_not_cancelled(void **state)
     assert_string_equal(log_text, "close 0;GYRE_ECANCELLED");
 }
 
+struct close_in_no_time {
+    gyre_frame frame;
+    int64_t rc;
+};
+GYRE_CORO(close_in_no_time)
+{
+    GYRE_BEGIN;
+    GYRE_AWAIT(self->rc, gyre_wait_for(gyre_close(pair[0]), 0));
+    note("%d ", fcntl(pair[0], F_GETFD));
+    pair[0] = -1;
+    GYRE_AWAIT(self->rc, gyre_wait_for(gyre_close(pair[1]), GYRE_SECONDS(10)));
+    note("%d", (int)self->rc);
+    pair[1] = -1;
+    GYRE_RETURN(0);
+    GYRE_END;
+}
+
+/* A time limit of 0 cancels coroutines before they start; this one closes even then. */
+static void test_close_in_no_time(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(close_in_no_time), 0);
+    assert_string_equal(log_text, "-1 0");
+}
+
+static int64_t refuse_close(void *context, gyre__op *op, gyre__request *request)
+{
+    (void)context;
+    (void)op;
+    return request->verb == GYRE__OP_CLOSE ? -EBUSY : 0;
+}
+
+/* A ring that takes nothing cannot keep a descriptor open, nor what waits on it waiting. */
+static void test_close_without_a_ring(void **state)
+{
+    const gyre__seam seam = {.start = refuse_close};
+    gyre_loop *loop;
+    gyre_task *task;
+
+    (void)state;
+    assert_int_equal(gyre_loop_new(NULL, &loop), 0);
+    gyre__loop_set_seam(loop, &seam);
+    task = GYRE_SPAWN_ON(loop, close_under);
+    assert_int_equal(gyre_loop_run_until(loop, gyre_task_future(task)), 0);
+    gyre_task_unref(task);
+    gyre_loop_close(loop);
+    assert_non_null(strstr(log_text, "recv ECANCELED;"));
+    assert_non_null(strstr(log_text, "close 0;"));
+}
+
+static void test_dumps_name_the_operation(void **state)
+{
+    gyre_loop *loop;
+    gyre_task *task;
+    char text[64];
+
+    (void)state;
+    assert_int_equal(gyre_loop_new(NULL, &loop), 0);
+    task = GYRE_SPAWN_ON(loop, one_recv, .fd = pair[0]);
+    gyre_loop_run_once(loop, 0);
+    assert_string_equal(gyre_task_waits_for(task, text, sizeof(text)), "recv");
+    gyre_loop_close(loop);
+    gyre_task_unref(task);
+}
+
 /* Owns both ends; waits for bytes that never come. */
 struct owner {
     gyre_frame frame;
@@ -715,6 +780,9 @@ int main(void)
         TEST(cancel_send),
         TEST(close_ends_other_awaits),
         TEST(close_is_not_cancelled),
+        TEST(close_in_no_time),
+        TEST(close_without_a_ring),
+        TEST(dumps_name_the_operation),
         TEST(loop_closes_with_operations_pending),
         TEST(loop_closes_under_a_close),
         TEST(no_descriptor_left),

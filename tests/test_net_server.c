@@ -1,4 +1,7 @@
-/* Servers and connecting: a session a connection, limits, want of descriptors, graceful ends, the race of addresses. */
+/*
+ * Servers and connecting: a session a connection, limits, want of descriptors, graceful ends, the
+ * race of addresses.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

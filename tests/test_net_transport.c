@@ -1,4 +1,6 @@
-/* Transports: the order of callbacks, pausing in both directions, half-close, and every way to end. */
+/*
+ * Transports: the order of callbacks, pausing in both directions, half-close, and every way to end.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
