@@ -128,9 +128,8 @@ static void drop_callbacks(gyre_future *future)
 
 static void free_future(gyre_future *future)
 {
-    const gyre__future_class *class = class_of(future);
     gyre_loop *loop = future->loop;
-    size_t size = sizeof(struct plain);
+    size_t size;
 
     if (future->callbacks)
         drop_callbacks(future);
@@ -138,14 +137,18 @@ static void free_future(gyre_future *future)
         gyre_error_unref(future->detail);
     if (future->flags & GYRE__FUTURE_OWNS_NAME)
         gyre_free((char *)(uintptr_t)future->name);
-    if (class) {
-        size = future->kind == GYRE__FUTURE_TASK ? (size_t)future->blocks * GYRE__BLOCK_UNIT
-                                                 : class->size;
+    if (future->kind == GYRE__FUTURE_TASK) { /* the rest went when it ended */
+        size = (size_t)future->blocks * GYRE__BLOCK_UNIT;
+    } else if (future->kind == GYRE__FUTURE_COMBINED) {
+        const gyre__future_class *class = ((const gyre__combined *)future)->class;
+
+        size = class->size;
         if (class->fini)
             class->fini(future);
     } else {
         struct plain *plain = GYRE__CONTAINER(future, struct plain, future);
 
+        size = sizeof(*plain);
         if (plain->release)
             plain->release(plain->pointer);
     }

@@ -128,7 +128,8 @@ GYRE_API int64_t gyre_future_remove_done_callback(gyre_future *future, gyre_done
  * Runs the loop until the future (borrowed) is done; gives its result. run_until_complete().
  * Errors: those of the future; GYRE_ELOOPSTOPPED when gyre_loop_stop() came first; GYRE_ELOOPRUNNING;
  * GYRE_EWRONGLOOP; -ENOMEM; GYRE_EDEADLOCK when nothing could ever wake the loop: nothing ready, no timer, no
- * operation, no hold, and either a virtual clock, or no signal handler and no other thread in the process.
+ * operation, no hold, and either a virtual clock, or no signal handler (but that of GYRE_RUN) and no other
+ * thread in the process.
  */
 GYRE_API int64_t gyre_loop_run_until(gyre_loop *loop, gyre_future *future);
 

@@ -60,7 +60,7 @@ static void child_ended(struct gather *gather, gyre__watched *entry)
 
     gather->finished++;
     if (__builtin_expect(child->result >= 0, 1)) {
-        if (!child->detail) /* else it is the last request's message, which finish_cancel() may want */
+        if (!child->detail) /* else that is a request's message, for finish_cancel() */
             gyre__watched_drop(entry);
     } else if (outer->state != GYRE_FUTURE_PENDING) {
         gyre__future_retrieved(child);

@@ -21,7 +21,7 @@ GYRE_BEGIN_DECLS
 typedef enum gyre_wait_mode {
     GYRE_ALL_COMPLETED,   /* all are done or cancelled */
     GYRE_FIRST_COMPLETED, /* one is */
-    GYRE_FIRST_EXCEPTION, /* one is done with an error (a cancelled one does not count), or all are */
+    GYRE_FIRST_EXCEPTION, /* one is done with an error (not cancelled), or all are */
 } gyre_wait_mode;
 
 /*

@@ -38,7 +38,7 @@ struct gyre__watch {
 };
 
 enum {
-    GYRE__WATCH_AHEAD = 8
+    GYRE__WATCH_AHEAD = 32
 }; /* operands on which something is done in turn are fetched that early */
 
 static inline gyre_future *gyre__watch_future(gyre__watch *watch)

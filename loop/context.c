@@ -1,18 +1,34 @@
-/* Context variables: a persistent list. Setting adds a node in front; older contexts keep theirs. */
+/* Context variables: a persistent list. Setting puts a node in front; older contexts keep theirs. */
 #include "context.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "alloc.h"
 #include "loop_internal.h"
 
-/* One value, and all those set before it. Lists are short: a program has a handful of variables. */
-struct gyre_context {
+/* A value, shared by all contexts that have it. */
+struct binding {
     unsigned refs;
     const gyre_context_var *var;
     void *value;
-    gyre_context *older; /* reference */
 };
+
+/* One value, and all those set before it, each of another variable. Lists are short: a program has a handful. */
+struct gyre_context {
+    unsigned refs;
+    struct binding *binding; /* reference */
+    gyre_context *older;     /* reference */
+};
+
+static void unbind(struct binding *binding)
+{
+    if (--binding->refs)
+        return;
+    if (binding->var->release)
+        binding->var->release(binding->value);
+    gyre_free(binding);
+}
 
 gyre_context *gyre_context_ref(gyre_context *context)
 {
@@ -26,8 +42,7 @@ void gyre_context_unref(gyre_context *context)
     while (context && --context->refs == 0) {
         gyre_context *older = context->older;
 
-        if (context->var->release)
-            context->var->release(context->value);
+        unbind(context->binding);
         gyre_free(context);
         context = older;
     }
@@ -38,28 +53,79 @@ void *gyre_context_get(const gyre_context_var *var)
     const gyre_context *context = gyre__running ? gyre__running->context : NULL;
 
     for (; context; context = context->older)
-        if (context->var == var)
-            return context->value;
+        if (context->binding->var == var)
+            return context->binding->value;
     return var->initial;
+}
+
+/* A node in front of `older`, which it takes over; the binding is shared. NULL: no memory, nothing is taken. */
+static gyre_context *put_in_front(gyre_context *older, struct binding *binding)
+{
+    gyre_context *context = gyre_alloc(sizeof(*context));
+
+    if (!context)
+        return NULL;
+    *context = (gyre_context){.refs = 1, .binding = binding, .older = older};
+    binding->refs++;
+    return context;
+}
+
+static bool has(const gyre_context *context, const gyre_context_var *var)
+{
+    while (context && context->binding->var != var)
+        context = context->older;
+    return context != NULL;
+}
+
+/*
+ * The list without the variable, in *out, so that setting again and again does not make it longer. What lies
+ * behind the variable is shared, what lies in front is copied. False: no memory.
+ */
+static bool without(gyre_context *context, const gyre_context_var *var, gyre_context **out)
+{
+    gyre_context *rest;
+
+    if (!has(context, var)) {
+        *out = gyre_context_ref(context);
+        return true;
+    }
+    if (context->binding->var == var) {
+        *out = gyre_context_ref(context->older);
+        return true;
+    }
+    if (!without(context->older, var, &rest))
+        return false;
+    *out = put_in_front(rest, context->binding);
+    if (!*out)
+        gyre_context_unref(rest);
+    return *out != NULL;
 }
 
 int64_t gyre_context_set(const gyre_context_var *var, void *value)
 {
     gyre_loop *loop = gyre__running;
-    gyre_context *context, *base;
+    gyre_context *rest, *context;
+    struct binding *binding;
 
     if (!loop)
         return GYRE_ENOTASK;
-    context = gyre_alloc(sizeof(*context));
-    if (!context)
+    binding = gyre_alloc(sizeof(*binding));
+    if (!binding)
         return -ENOMEM;
-    /* Setting the same variable again and again must not make the list longer. */
-    base = loop->context;
-    if (base && base->var == var)
-        base = base->older;
-    *context = (gyre_context){.refs = 1, .var = var, .value = value, .older = gyre_context_ref(base)};
-    gyre_context_unref(loop->context);
-    loop->context = context;
+    *binding = (struct binding){.var = var, .value = value};
+    if (!without(loop->context, var, &rest)) {
+        gyre_free(binding);
+        return -ENOMEM;
+    }
+    context = put_in_front(rest, binding);
+    if (!context) {
+        gyre_context_unref(rest);
+        gyre_free(binding);
+        return -ENOMEM;
+    }
+    rest = loop->context;
+    loop->context = context; /* first: releasing a value may look at others */
+    gyre_context_unref(rest);
     return 0;
 }
 

@@ -70,9 +70,9 @@ GYRE_API int64_t gyre_loop_run(gyre_loop *loop);
  * Runs until the future (borrowed; also a task's, gyre_task_future()) is done; gives its result.
  * run_until_complete(). Errors: those of the future; GYRE_ELOOPSTOPPED when gyre_loop_stop() came
  * first; GYRE_ELOOPRUNNING; GYRE_EWRONGLOOP; GYRE_EDEADLOCK when the future is pending while nothing
- * is ready, no timer and no operation is pending, no signal handler and no hold exists and the process has no other
- * thread (or the clock is virtual): nothing could ever wake the loop. Declared in future/future.h as it
- * needs futures: gyre_loop_run_until().
+ * is ready, no timer and no operation is pending, no signal handler (but that of GYRE_RUN) and no hold
+ * exists and the process has no other thread (or the clock is virtual): nothing could ever wake the loop.
+ * Declared in future/future.h as it needs futures: gyre_loop_run_until().
  */
 
 /*

@@ -38,7 +38,7 @@ struct gyre_loop {
     bool debug;
     bool is_virtual;       /* the clock jumps */
     unsigned holds;        /* promises that something outside will post */
-    unsigned signals;      /* signal handlers installed */
+    unsigned signals;      /* signal handlers installed that something may wait for */
     const void *owner;     /* thread that may use the loop: address of its gyre__thread_mark */
     int owner_tid;         /* its number, for messages */
     unsigned generation;   /* forks of the process when it was made */
@@ -144,9 +144,11 @@ static inline void gyre__callback_done(gyre_loop *loop, int64_t rc, gyre_handle 
 /* After a callback that has no context of its own: what it set is not seen by others. */
 static inline void gyre__context_forget(gyre_loop *loop)
 {
-    if (__builtin_expect(loop->context != NULL, 0)) {
-        gyre_context_unref(loop->context);
+    gyre_context *context = loop->context;
+
+    if (__builtin_expect(context != NULL, 0)) {
         loop->context = NULL;
+        gyre_context_unref(context);
     }
 }
 
@@ -170,6 +172,8 @@ void gyre__wake(gyre_loop *loop);        /* any thread, signal handlers too */
 /* signal.c */
 void gyre__signals_take(gyre_loop *loop);
 void gyre__signals_fini(gyre_loop *loop);
+/* The handler installed for it only ends things: nobody waits for it, so it does not hide a deadlock. */
+void gyre__signal_only_interrupts(gyre_loop *loop, int number);
 void gyre__signals_drop(gyre_loop *loop); /* in the child of a fork: the handlers of the process are put back */
 
 /* sigpipe.c: SIGPIPE in this thread, per loop that has run. */

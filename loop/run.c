@@ -34,15 +34,20 @@ static bool deadlocked(gyre_loop *loop)
     return loop->is_virtual || (!loop->signals && !has_other_threads());
 }
 
-/* The virtual clock moves to the next timer, but only when nothing from outside may come before. */
-static bool jump(gyre_loop *loop)
+/*
+ * The virtual clock moves to the next timer, and no further than the limit. Only when nothing from outside
+ * may come before; false if there is nothing to move to.
+ */
+static bool jump(gyre_loop *loop, uint64_t limit_ns)
 {
-    uint64_t next;
+    uint64_t next, limit = limit_ns < GYRE__NEVER ? loop->virtual_now + limit_ns : GYRE__NEVER;
     bool exact;
 
     while ((next = gyre__timers_next(&loop->timers, &exact)), !exact)
         gyre__timers_sort(&loop->timers, next);
-    if (next == GYRE__NEVER)
+    if (next > limit)
+        next = limit;
+    if (next >= GYRE__NEVER)
         return false;
     if (next > loop->virtual_now)
         loop->virtual_now = next;
@@ -57,7 +62,7 @@ static int64_t choose_timeout(gyre_loop *loop, uint64_t limit_ns, uint64_t *out_
 
     *out_timeout = 0;
     if (loop->is_virtual && !waits_for_outside(loop) && !gyre__post_waiting(loop)) {
-        if (jump(loop))
+        if (jump(loop, limit_ns))
             return 0;
     } else {
         next = loop->is_virtual ? GYRE__NEVER : gyre__timers_next(&loop->timers, &exact);
@@ -108,7 +113,7 @@ static int64_t phase_wait(gyre_loop *loop, uint64_t limit_ns)
         return rc;
     gyre__backend_poll(loop, timeout);
     atomic_store_explicit(&loop->asleep, false, memory_order_relaxed);
-    if (gyre__posted(loop))
+    if (__builtin_expect(gyre__posted(loop), 0))
         gyre__post_take(loop);
     return 0;
 }
@@ -145,20 +150,24 @@ static void run_node(gyre_loop *loop, gyre__node *node)
 /* What was ready when the iteration came here, then the timers that were due; no more. */
 static bool phase_run(gyre_loop *loop)
 {
-    gyre__node *node, *last = loop->ready.head ? loop->ready.tail : NULL;
-    gyre__timer *timer;
+    bool any = loop->ready.head || loop->timers.due;
 
-    if (!last && !loop->timers.due)
-        return false;
-    for (node = NULL; node != last;) {
-        node = gyre__ready_pop(&loop->ready);
-        if (loop->ready.head)
-            __builtin_prefetch(loop->ready.head->next);
-        run_node(loop, node);
+    if (loop->ready.head) {
+        gyre__node *node, *last = loop->ready.tail;
+
+        do {
+            node = gyre__ready_pop(&loop->ready);
+            if (loop->ready.head)
+                __builtin_prefetch(loop->ready.head->next);
+            run_node(loop, node);
+        } while (node != last);
     }
-    for (; loop->timers.due; run_node(loop, &timer->node))
-        timer = gyre__timers_take(&loop->timers);
-    return true;
+    while (loop->timers.due) {
+        gyre__timer *timer = gyre__timers_take(&loop->timers);
+
+        run_node(loop, &timer->node);
+    }
+    return any;
 }
 
 /* Runs one iteration. */
@@ -167,7 +176,7 @@ static int64_t iterate(gyre_loop *loop, uint64_t limit_ns)
     int64_t rc;
 
     loop->iterations++;
-    if (gyre__posted(loop))
+    if (__builtin_expect(gyre__posted(loop), 0))
         gyre__post_take(loop);
     rc = phase_wait(loop, limit_ns);
     if (rc < 0)

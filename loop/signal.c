@@ -14,6 +14,7 @@ struct gyre__signal_slot {
     void *arg;
     int number;
     bool queued;
+    bool only_interrupts;    /* not counted in loop->signals */
     struct sigaction before; /* to be restored */
 };
 
@@ -89,6 +90,8 @@ int64_t gyre_loop_add_signal_handler(gyre_loop *loop, int number, gyre_callback 
     if (slot) {
         slot->callback = callback;
         slot->arg = arg;
+        loop->signals += slot->only_interrupts;
+        slot->only_interrupts = false;
         return 0;
     }
     slot = gyre_alloc_zeroed(sizeof(*slot));
@@ -117,6 +120,16 @@ int64_t gyre_loop_add_signal_handler(gyre_loop *loop, int number, gyre_callback 
     return 0;
 }
 
+void gyre__signal_only_interrupts(gyre_loop *loop, int number)
+{
+    struct gyre__signal_slot *slot = *find_slot(loop, number);
+
+    if (slot && !slot->only_interrupts) {
+        slot->only_interrupts = true;
+        loop->signals--;
+    }
+}
+
 static void remove_slot(gyre_loop *loop, struct gyre__signal_slot **at)
 {
     struct gyre__signal_slot *slot = *at;
@@ -124,7 +137,7 @@ static void remove_slot(gyre_loop *loop, struct gyre__signal_slot **at)
     sigaction(slot->number, &slot->before, NULL);
     atomic_store(&owners[slot->number], NULL);
     *at = slot->next;
-    loop->signals--;
+    loop->signals -= !slot->only_interrupts;
     slot->callback = NULL;
     if (!slot->queued)
         gyre_free(slot);

@@ -332,6 +332,8 @@ gyre__timer *gyre__timers_pop(gyre__timers *timers, uint64_t now)
 {
     gyre__timer *first;
 
+    if (now > GYRE__NEVER)
+        now = GYRE__NEVER; /* no deadline lies beyond, and neither does the horizon */
     /* Slot by slot, so that the heap stays small even when much is due. */
     while (((first = timers->heap) == NULL || first->deadline > now) && timers->horizon <= now)
         advance(timers, slot_end(now));

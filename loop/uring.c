@@ -146,11 +146,14 @@ void gyre__backend_drop(gyre__backend *backend)
 
 /* ---- submission ---- */
 
+static unsigned kernel_flags(const gyre__backend *backend)
+{
+    return __atomic_load_n(backend->ring.sq.kflags, __ATOMIC_RELAXED);
+}
+
 static bool must_enter(const gyre__backend *backend)
 {
-    unsigned flags = __atomic_load_n(backend->ring.sq.kflags, __ATOMIC_RELAXED);
-
-    return flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN);
+    return kernel_flags(backend) & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN);
 }
 
 static void reap(gyre_loop *loop);
@@ -362,6 +365,8 @@ void gyre__backend_poll(gyre_loop *loop, uint64_t timeout_ns)
 {
     gyre__backend *backend = &loop->backend;
 
+    if (__builtin_expect(kernel_flags(backend) & IORING_SQ_CQ_OVERFLOW, 0))
+        backend->overflows++; /* whichever way the kernel is entered now, it makes up for it */
     /* Something to wait for may be here already: then there is no need to sleep. */
     if (timeout_ns && io_uring_cq_ready(&backend->ring))
         timeout_ns = 0;
@@ -377,8 +382,6 @@ void gyre__backend_poll(gyre_loop *loop, uint64_t timeout_ns)
         io_uring_submit_and_wait_timeout(&backend->ring, &cqe, 1, &limit, NULL);
     } else if (io_uring_sq_ready(&backend->ring) || must_enter(backend)) {
         backend->enters++;
-        if (must_enter(backend))
-            backend->overflows += (*backend->ring.sq.kflags & IORING_SQ_CQ_OVERFLOW) != 0;
         if (io_uring_submit_and_get_events(&backend->ring) < 0)
             io_uring_get_events(&backend->ring);
     }

@@ -67,14 +67,16 @@ struct attempt {
 static int64_t make_socket(const struct race *race, const gyre_address *address)
 {
     const int on = 1;
-    int family = gyre_address_family(address);
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int family = gyre_address_family(address), fd;
 
+    if (race->options.local && gyre_address_family(&race->local) != family)
+        return -EADDRNOTAVAIL;
+    fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (family != AF_UNIX && !race->options.nagle)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (race->options.local && gyre_address_family(&race->local) == family &&
+    if (race->options.local &&
         bind(fd, gyre_address_raw(&race->local), race->local.length) < 0) {
         int64_t rc = -errno;
 
@@ -122,15 +124,17 @@ struct run_race {
 
 static void start_attempt(struct run_race *self)
 {
-    gyre_task *task = GYRE_SPAWN(attempt, .race = self->race, .address = self->addresses[self->next],
-                                 .is_first = self->next == 0, .fd = -1);
+    gyre_task *task;
 
+    self->race->refs++; /* before: where tasks are eager the attempt may be over when spawning returns */
+    task = GYRE_SPAWN(attempt, .race = self->race, .address = self->addresses[self->next],
+                      .is_first = self->next == 0, .fd = -1);
     self->next++;
     if (!task) {
+        unref_race(self->race);
         self->last_error = -ENOMEM;
         return;
     }
-    self->race->refs++;
     self->running[self->running_count++] = gyre_task_future(task);
 }
 

@@ -17,7 +17,7 @@ GYRE_BEGIN_DECLS
 /* All zero is a good default. */
 typedef struct gyre_connect_options {
     int family;                 /* AF_INET or AF_INET6 only; 0: both */
-    const gyre_address *local;  /* bind to this address first; copied */
+    const gyre_address *local;  /* bind to it first; only addresses of its family are tried; copied */
     int64_t timeout_ns;         /* for everything, look-up included; 0: none */
     int64_t attempt_delay_ns;   /* head start of each address; 0: 250 ms; GYRE_FOREVER: one after the other */
     bool nagle;                 /* leave Nagle's algorithm on; default: TCP_NODELAY as asyncio */

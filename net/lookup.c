@@ -15,8 +15,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t wanted;
     gyre__lookup *first, *last;
-    unsigned threads, idle;
-    unsigned generation; /* forks: a child starts with no threads */
+    unsigned threads, idle, queued;
 } lane = {.lock = PTHREAD_MUTEX_INITIALIZER, .wanted = PTHREAD_COND_INITIALIZER};
 
 void gyre__lookup_free(gyre__lookup *lookup)
@@ -52,6 +51,7 @@ static gyre__lookup *take_next(void)
 
     if (lookup) {
         lane.first = lookup->next;
+        lane.queued--;
         lookup->started = true;
     }
     return lookup;
@@ -109,23 +109,40 @@ static bool start_thread(void)
     return rc == 0;
 }
 
-/* After a fork the parent's threads are not here, and its queue is not ours. */
-static void notice_fork(void)
+/* A fork waits until nobody is inside the lane. */
+static void before_fork(void)
 {
-    if (lane.generation != gyre__fork_generation) {
-        lane.generation = gyre__fork_generation;
-        lane.first = NULL;
-        lane.threads = lane.idle = 0;
-    }
+    pthread_mutex_lock(&lane.lock);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&lane.lock);
+}
+
+/* The parent's threads are not here, and its queue is not ours. */
+static void in_child(void)
+{
+    pthread_mutex_init(&lane.lock, NULL);
+    pthread_cond_init(&lane.wanted, NULL); /* the old one counts waiters that are not here */
+    lane.first = NULL;
+    lane.threads = lane.idle = lane.queued = 0;
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(before_fork, after_fork, in_child);
 }
 
 int64_t gyre__lookup_start(gyre__lookup *lookup)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     int64_t rc = 0;
 
+    pthread_once(&once, watch_forks);
     pthread_mutex_lock(&lane.lock);
-    notice_fork();
-    if (lane.idle == 0 && lane.threads < MOST_THREADS) {
+    /* Idle threads may not have noticed yet what is queued for them. */
+    if (lane.idle <= lane.queued && lane.threads < MOST_THREADS) {
         lane.threads++;
         if (!start_thread()) {
             lane.threads--;
@@ -139,6 +156,7 @@ int64_t gyre__lookup_start(gyre__lookup *lookup)
         else
             lane.first = lookup;
         lane.last = lookup;
+        lane.queued++;
         pthread_cond_signal(&lane.wanted);
     }
     pthread_mutex_unlock(&lane.lock);
@@ -159,6 +177,7 @@ bool gyre__lookup_abandon(gyre__lookup *lookup)
             at = &before->next;
         }
         *at = lookup->next;
+        lane.queued--;
         if (lane.last == lookup)
             lane.last = before;
     }

@@ -123,6 +123,10 @@ static int64_t copy_list(const struct addrinfo *found, gyre_address **out)
     for (const struct addrinfo *info = found; info; info = info->ai_next)
         if (gyre_address_from(&list[count], info->ai_addr, info->ai_addrlen) == 0)
             count++;
+    if (!count) { /* only families that we do not know */
+        gyre_free(list);
+        return GYRE_EDNSNAME;
+    }
     *out = list;
     return (int64_t)count;
 }

@@ -1,5 +1,6 @@
 /* Streams: making one, and the one way in which it ends. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -66,13 +67,21 @@ void gyre__stream_unref(gyre_stream *stream)
 
     if (--stream->refs)
         return;
+    gyre__stream_settle(stream);
     gyre__bytes_clear(&stream->in, &loop->blocks);
-    gyre__bytes_clear(&stream->taken, &loop->blocks);
     gyre__bytes_clear(&stream->staging, &loop->blocks);
     gyre__bytes_clear(&stream->sending, &loop->blocks);
     gyre__bytes_clear(&stream->pending, &loop->blocks);
     gyre__blocks_give(&loop->blocks, stream, sizeof(*stream));
     gyre__loop_drop(loop);
+}
+
+void gyre__stream_make_blocking(const gyre_stream *stream)
+{
+    int flags = fcntl(stream->fd, F_GETFL);
+
+    if (flags >= 0 && flags & O_NONBLOCK)
+        fcntl(stream->fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
 /* ---- ending ---- */
@@ -128,9 +137,11 @@ static void on_deadline(gyre__node *node)
 {
     gyre_stream *stream = GYRE__CONTAINER(node, gyre_stream, deadline.node);
 
-    stream->timed_out = true;
-    stream->aborted = true;
-    gyre__stream_advance_close(stream);
+    if (stream->fd >= 0) { /* else it was closed while this handle was on its way */
+        stream->timed_out = true;
+        stream->aborted = true;
+        gyre__stream_advance_close(stream);
+    }
     gyre__stream_unref(stream); /* the timer's */
 }
 

@@ -34,7 +34,8 @@ typedef struct gyre_stream_options {
 } gyre_stream_options;
 
 /*
- * A stream over a connected descriptor (moved if the call succeeds). options: copied, may be NULL.
+ * A stream over a connected descriptor (moved if the call succeeds; O_NONBLOCK makes no difference
+ * and may be cleared). options: copied, may be NULL.
  * connect_accepted_socket(), connect_read_pipe(), connect_write_pipe(). Errors: -ENOMEM, -EBADF,
  * -EINVAL for marks where low is above high, GYRE_ELOOPCLOSED.
  */
@@ -80,7 +81,7 @@ GYRE_API GYRE_MUST_USE gyre_await gyre_stream_fill(gyre_stream *stream, size_t c
  * What has been read ahead: borrowed until the next read or consume. *out_size is its size, 0 if
  * there is none.
  */
-GYRE_API const char *gyre_stream_peek(const gyre_stream *stream, size_t *out_size);
+GYRE_API const char *gyre_stream_peek(gyre_stream *stream, size_t *out_size);
 
 /* Drops bytes that were peeked at; more than there are is an error, -EINVAL. */
 GYRE_API int64_t gyre_stream_consume(gyre_stream *stream, size_t size);

@@ -105,7 +105,7 @@ GYRE_CORO(read_until)
             break;
         if (self->searched + self->separator_size > self->stream->limit)
             GYRE_RETURN(GYRE_ELIMIT);
-        gyre_stream_peek(self->stream, (size_t *)&self->n);
+        self->n = (int64_t)gyre__stream_available(self->stream);
         if (self->stream->eof)
             break;
         GYRE_TRY(gyre__stream_fill(self->stream, (size_t)self->n + 1));

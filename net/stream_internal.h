@@ -1,4 +1,4 @@
-/* The stream's insides: stream.c has its life, stream_read.c and stream_write.c its two sides. */
+/* The stream's insides: stream.c has its life, stream_receive.c, stream_read.c and stream_write.c its two sides. */
 #ifndef GYRE_NET_STREAM_INTERNAL_H
 #define GYRE_NET_STREAM_INTERNAL_H
 
@@ -12,6 +12,11 @@ enum gyre__receive_mode {
     GYRE__RECEIVE_MULTISHOT, /* into provided buffers, again and again */
     GYRE__RECEIVE_DIRECT,    /* once, into the waiting reader's memory */
     GYRE__RECEIVE_BUFFERED,  /* once, into `in`: pipes, and kernels without provided buffers */
+};
+
+struct gyre__kept {
+    struct gyre__kept *next;
+    gyre__bytes bytes;
 };
 
 struct gyre_stream {
@@ -31,11 +36,12 @@ struct gyre_stream {
     bool eof;
     bool drained;         /* the last receive took all there was */
     bool large_messages;  /* those that came last were */
+    bool peeked;          /* a caller may still look at what `in` holds */
     bool composing;       /* a read made of several waits is under way */
     int64_t read_error;
     gyre__bytes in;       /* what nobody has read yet, behind `held` bytes that were given away */
     size_t held;          /* bytes at the start of `in` that a caller may still look at, until the next read */
-    gyre__bytes taken;    /* a block that `in` has left but a caller may still look at */
+    struct gyre__kept *kept; /* blocks that `in` has left but a caller may still look at */
     gyre__bytes staging;  /* where a buffered receive writes */
     gyre_task *reader;    /* parked */
     char *target;         /* where a parked plain read wants its bytes; NULL: it waits for `in` to grow */
@@ -73,6 +79,18 @@ static inline gyre__blocks *gyre__stream_blocks(gyre_stream *stream)
     return &stream->loop->blocks;
 }
 
+/* Bytes that nobody has read yet, and where they are (NULL when there are none). */
+static inline size_t gyre__stream_available(const gyre_stream *stream)
+{
+    return gyre__bytes_length(&stream->in) - stream->held;
+}
+
+static inline const char *gyre__stream_peek(const gyre_stream *stream, size_t *out_size)
+{
+    *out_size = gyre__stream_available(stream);
+    return *out_size ? gyre__bytes_head(&stream->in) + stream->held : NULL;
+}
+
 /* Gives one reference back; the last one frees the stream. */
 void gyre__stream_unref(gyre_stream *stream);
 
@@ -82,16 +100,22 @@ void gyre__stream_notify(gyre_stream *stream);
 /* Closes without anybody waiting: gracefully within the close timeout, or at once. */
 void gyre__stream_close_soon(gyre_stream *stream, bool abort);
 
+/* After -EAGAIN: operations on a descriptor with O_NONBLOCK would fail at once again. */
+void gyre__stream_make_blocking(const gyre_stream *stream);
+
 /* Whenever an op has ended: goes on with closing, if it is under way. */
 void gyre__stream_advance_close(gyre_stream *stream);
 
-/* stream_read.c: prepares the op; ends whatever read waits because the stream has ended. */
+/* stream_receive.c: prepares the op; ends whatever read waits because the stream has ended. */
 void gyre__stream_init_read(gyre_stream *stream);
 void gyre__stream_end_read(gyre_stream *stream);
 /*
  * Starts a receive if none is pending and the state allows. A failure is the stream's read error.
  */
 void gyre__stream_receive(gyre_stream *stream);
+
+/* True if what the reader waits for should be received straight into its memory. */
+bool gyre__stream_wants_direct(const gyre_stream *stream);
 
 /* For composed reads: one begins (-EBUSY, or takes a reference), waits, gives bytes away, ends. */
 int64_t gyre__stream_compose(gyre_stream *stream);

@@ -72,6 +72,8 @@ static void sent(gyre__node *node)
     stream->send_active = false;
     if (res > 0)
         gyre__bytes_consume(&stream->sending, gyre__stream_blocks(stream), (size_t)res);
+    if (res == -EAGAIN)
+        gyre__stream_make_blocking(stream);
     if (stream->write_error || stream->aborted)
         gyre__bytes_clear(&stream->sending, gyre__stream_blocks(stream));
     else if (res < 0 && res != -EAGAIN && res != -EINTR)

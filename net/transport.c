@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "../loop/alloc.h"
+#include "server_internal.h"
 #include "stream_internal.h"
 
 struct gyre_transport {
     gyre__node node;      /* the stream's listener */
     gyre_stream *stream;  /* a reference beside the one that closing takes */
+    gyre__server_client client; /* of the server that accepted it, if one did */
     const gyre_protocol *protocol;
     void *self;
     bool made;            /* connection_made was called */
@@ -28,7 +30,7 @@ static void tell_made(gyre_transport *transport)
     transport->made = true;
     if (transport->protocol->connection_made)
         transport->protocol->connection_made(transport->self, transport);
-    if (!transport->closing && transport->reading)
+    if (!transport->closing && transport->reading && transport->stream->fd >= 0)
         gyre__stream_listen(transport->stream, true);
 }
 
@@ -36,7 +38,7 @@ static void tell_data(gyre_transport *transport)
 {
     gyre_stream *stream = transport->stream;
     size_t size;
-    const char *data = gyre_stream_peek(stream, &size);
+    const char *data = gyre__stream_peek(stream, &size);
 
     if (!size || !transport->reading || transport->closing)
         return;
@@ -86,6 +88,8 @@ static void tell_lost(gyre_transport *transport)
     stream->listener = NULL;
     if (transport->protocol->connection_lost)
         transport->protocol->connection_lost(transport->self, error);
+    if (transport->client.server)
+        gyre__server_detach(&transport->client);
     gyre_free(transport);
     gyre__stream_unref(stream);
 }
@@ -96,8 +100,8 @@ static void run(gyre__node *node)
     gyre_stream *stream = transport->stream;
 
     stream->listener_queued = false;
+    tell_made(transport); /* always, even if it has been aborted since */
     if (stream->fd >= 0) {
-        tell_made(transport);
         tell_data(transport);
         tell_eof(transport);
         tell_writing(transport);
@@ -190,17 +194,27 @@ struct serve_transport {
     const gyre_protocol *protocol;
     gyre_protocol_factory *factory;
     void *arg;
+    gyre_server *server; /* set once it has started; it lives at least as long as this session */
     gyre_transport *transport;
 };
+
+static void close_client(gyre__server_client *client)
+{
+    gyre_transport_close(GYRE__CONTAINER(client, gyre_transport, client));
+}
+
 static void make_transport(struct serve_transport *self)
 {
     void *object = self->factory(self->arg);
 
     if (!object)
         return;
-    if (gyre_transport_new(self->stream, self->protocol, object, &self->transport) < 0 &&
-        self->protocol->connection_lost)
+    if (gyre_transport_new(self->stream, self->protocol, object, &self->transport) >= 0) {
+        self->transport->client.close = close_client;
+        gyre__server_attach(self->server, &self->transport->client);
+    } else if (self->protocol->connection_lost) {
         self->protocol->connection_lost(object, -ENOMEM);
+    }
 }
 
 GYRE_CORO(serve_transport)
@@ -217,8 +231,12 @@ int64_t gyre_create_server(gyre_loop *loop, const gyre_server_options *options,
                            const gyre_protocol *protocol, gyre_protocol_factory *factory, void *arg,
                            gyre_server **out_server)
 {
-    return GYRE_START_SERVER_ON(loop, out_server, *options, serve_transport, .protocol = protocol,
-                                .factory = factory, .arg = arg);
+    int64_t rc = GYRE_START_SERVER_ON(loop, out_server, *options, serve_transport,
+                                      .protocol = protocol, .factory = factory, .arg = arg);
+
+    if (rc >= 0)
+        ((struct serve_transport *)(*out_server)->args)->server = *out_server;
+    return rc;
 }
 
 /* ---- what a protocol may do ---- */

@@ -2,7 +2,8 @@
  * The callback face of streams: transports and protocols, for adapters and for daemons that want no task a
  * connection. Thin: a transport is a stream that calls functions instead of waking tasks.
  *
- * Ownership: a transport lives until its connection_lost() has returned, which is called exactly once, after
+ * Ownership: a transport lives until its connection_lost() has returned. connection_made() and connection_lost() are
+ * called exactly once each, the first before anything else (also when the loop is closed), the last after
  * gyre_transport_close(), gyre_transport_abort(), the end of the stream or an error. Everything is called from
  * the loop, one handle at a time, never from inside a call of these functions. Callbacks return nothing: they report
  * errors by aborting the transport.
@@ -50,7 +51,9 @@ GYRE_API GYRE_MUST_USE gyre_await gyre_create_connection(const char *host, uint1
 typedef void *gyre_protocol_factory(void *arg);
 
 /*
- * A server whose connections are transports. protocol, arg: borrowed until the server has ended and its connections too.
+ * A server whose connections are transports, which count for gyre_server_connections(), the limit and
+ * gyre_server_wait_closed(), and which gyre_server_cancel_clients() closes. protocol, arg: borrowed until the
+ * server has ended and its connections too.
  * *out_server: new, as from GYRE_START_SERVER. create_server().
  */
 GYRE_API GYRE_MUST_USE int64_t gyre_create_server(gyre_loop *loop, const gyre_server_options *options,

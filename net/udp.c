@@ -84,13 +84,15 @@ static void received_more(gyre__op *op)
 
 static void start_receive(gyre_udp *udp);
 
-static void close_now(gyre_udp *udp)
+void gyre__udp_advance_close(gyre_udp *udp)
 {
+    if (!udp->closing || udp->fd < 0 || udp->active || udp->senders)
+        return;
     gyre__list_remove(&udp->hook.link);
     close(udp->fd);
     udp->fd = -1;
     wake_reader(udp);
-    gyre__udp_unref(udp);
+    gyre__udp_unref(udp); /* the owner's, which closing took over */
 }
 
 static void received_last(gyre__node *node)
@@ -109,7 +111,7 @@ static void received_last(gyre__node *node)
     else if (op->res != -ECANCELED && op->res != -ENOBUFS && op->res != -EINTR && op->res != -EAGAIN)
         udp->error = op->res;
     if (udp->closing)
-        close_now(udp);
+        gyre__udp_advance_close(udp);
     else if (!udp->error)
         start_receive(udp);
     wake_reader(udp);
@@ -200,6 +202,8 @@ static gyre_await wait_for_datagram(gyre_udp *udp)
     if (!gyre__may_park(task))
         return gyre__complete(task, GYRE_ECANCELLED);
     start_receive(udp); /* an error may have ended it */
+    if (udp->error)
+        return gyre__complete(task, 0);
     udp->reader = task;
     task->wait.slot.data = udp;
     return gyre__park_slot(task, &wait_datagram, udp);
@@ -238,12 +242,19 @@ gyre_await gyre_udp_recv(gyre_udp *udp, void *buffer, size_t size, gyre_address 
 
 /* ---- life ---- */
 
-static int64_t open_socket(const gyre_udp_options *options)
+static int family_of(const gyre_udp_options *options)
 {
     const gyre_address *some = options->local ? options->local : options->peer;
-    int family = some ? gyre_address_family(some) : options->family ? options->family : AF_INET;
+
+    if (some)
+        return gyre_address_family(some);
+    return options->family ? options->family : AF_INET;
+}
+
+static int64_t open_socket(const gyre_udp_options *options)
+{
     const int on = 1;
-    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(family_of(options), SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int64_t rc = 0;
 
     if (fd < 0)
@@ -292,6 +303,7 @@ int64_t gyre_udp_open(gyre_loop *loop, const gyre_udp_options *options, gyre_udp
     udp->limit = options->queue_limit ? options->queue_limit : DEFAULT_QUEUE;
     udp->last = &udp->first;
     udp->multishot = options->max_size <= FITS_PROVIDED && gyre__provided_need(loop) == 0;
+    udp->is_unix = family_of(options) == AF_UNIX;
     gyre__op_init(&udp->receive, received_last, received_more);
     udp->hook.close = on_loop_close;
     gyre__list_append(&loop->close_hooks, &udp->hook.link);
@@ -312,10 +324,11 @@ void gyre_udp_close(gyre_udp *udp)
     gyre__check_thread(udp->loop, __func__);
     udp->closing = true;
     wake_reader(udp);
+    if (udp->senders)
+        gyre__op_cancel_fd(udp->loop, udp->fd);
     if (udp->active)
         gyre__op_cancel(&udp->receive);
-    else
-        close_now(udp);
+    gyre__udp_advance_close(udp);
 }
 
 int64_t gyre_udp_local(const gyre_udp *udp, gyre_address *out)

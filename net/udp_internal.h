@@ -23,6 +23,8 @@ struct gyre_udp {
     bool active;   /* the receive is in flight or its completion not handled */
     bool multishot;
     bool closing;
+    bool is_unix;
+    unsigned senders; /* sends in flight: the descriptor is closed after the last */
     gyre__op receive;
     struct msghdr shape;     /* of what is received: room for an address; the kernel's while active */
     struct iovec whole;      /* single-shot only */
@@ -38,5 +40,8 @@ struct gyre_udp {
 
 /* Gives one reference back; the last one frees the endpoint. */
 void gyre__udp_unref(gyre_udp *udp);
+
+/* Closes the descriptor if the endpoint is to be closed and nothing is in flight on it. */
+void gyre__udp_advance_close(gyre_udp *udp);
 
 #endif

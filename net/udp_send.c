@@ -58,8 +58,11 @@ GYRE_CORO(udp_send)
         self->message.msg_name = &self->to.storage;
         self->message.msg_namelen = self->to.length;
     }
-    GYRE_TRY(self->rc, gyre_sendmsg(self->udp->fd, &self->message, 0));
-    GYRE_RETURN(self->rc);
+    self->udp->senders++;
+    GYRE_AWAIT(self->rc, gyre_sendmsg(self->udp->fd, &self->message, 0));
+    self->udp->senders--;
+    gyre__udp_advance_close(self->udp);
+    GYRE_RETURN(self->rc == -ECANCELED && self->udp->closing ? -EBADF : self->rc);
     GYRE_FINALLY;
     gyre__udp_unref(self->udp);
     GYRE_END;
@@ -113,7 +116,7 @@ static int64_t send_in_one(gyre_udp *udp, const char *data, size_t size, uint16_
 
 struct send_each {
     gyre_frame frame;
-    gyre_udp *udp; /* borrowed by the caller's promise */
+    gyre_udp *udp; /* reference */
     const char *data;
     size_t size, at;
     uint16_t segment;
@@ -133,6 +136,8 @@ GYRE_CORO(send_each)
         self->at += (size_t)self->rc;
     }
     GYRE_RETURN((int64_t)self->size);
+    GYRE_FINALLY;
+    gyre__udp_unref(self->udp);
     GYRE_END;
 }
 
@@ -146,16 +151,21 @@ gyre_await gyre_udp_send_segments(gyre_udp *udp, const void *data, size_t size, 
                              .size = size,
                              .segment = segment,
                              .has_to = to != NULL};
+    gyre_await pending;
     int64_t rc;
 
     if (!segment || size >= GYRE__UDP_LARGEST || (size + segment - 1) / segment > MOST_SEGMENTS)
         return gyre__complete(task, -EINVAL);
     if (udp->closing)
         return gyre__complete(task, -EBADF);
-    rc = size > segment ? send_in_one(udp, data, size, segment, to) : -EOPNOTSUPP;
+    rc = size > segment && !udp->is_unix ? send_in_one(udp, data, size, segment, to) : -EOPNOTSUPP;
     if (rc >= 0)
         return gyre__complete(task, rc);
     if (to)
         args.to = *to;
-    return gyre__call(&send_each_coro, &args);
+    udp->refs++;
+    pending = gyre__call(&send_each_coro, &args);
+    if (!pending.pending)
+        gyre__udp_unref(udp);
+    return pending;
 }

@@ -192,7 +192,13 @@ static bool cancel_turn(gyre_task *task, gyre_error *detail)
     return true;
 }
 
-static const gyre__wait_kind wait_turn = {.what = "as_completed", .cancel = cancel_turn};
+static gyre_future *awaited(const gyre_task *task, size_t i)
+{
+    return gyre__watch_awaits(task->wait.slot.owner, i);
+}
+
+static const gyre__wait_kind wait_turn = {
+    .what = "as_completed", .cancel = cancel_turn, .awaits = awaited};
 
 /* slot.data: NULL if the wait itself was cancelled. */
 static gyre_await wait_for_turn(gyre_as_completed *ac)

@@ -38,11 +38,12 @@ typedef struct gyre_as_completed gyre_as_completed;
  * loop. The functions here take NULL as such: awaiting gives -ENOMEM.
  */
 #define gyre_as_completed_new(...) gyre__as_completed_new(__FILE__, __LINE__, __VA_ARGS__)
-GYRE_API GYRE_MUST_USE gyre_as_completed *
-gyre__as_completed_new(const char *file, unsigned line, gyre_loop *loop, size_t n,
-                       gyre_future *const *futures, int64_t timeout_ns);
+GYRE_API GYRE_MUST_USE gyre_as_completed *gyre__as_completed_new(const char *file, unsigned line,
+                                                                 gyre_loop *loop, size_t n,
+                                                                 gyre_future *const *futures,
+                                                                 int64_t timeout_ns);
 
-/* Ends it; the futures go on. Tasks that still wait in it go on waiting, and keep it until then. NULL is allowed. */
+/* Ends it; the futures go on. Tasks that wait in it go on waiting, and keep it. NULL is allowed. */
 GYRE_API void gyre_as_completed_free(gyre_as_completed *ac);
 
 /*

@@ -239,6 +239,42 @@ GYRE_CORO(close_abandoned)
     GYRE_END;
 }
 
+static void report(gyre_loop *loop, const gyre_async_generator *generator, int64_t code)
+{
+    const gyre_exception_context context = {
+        .message = "error of an asynchronous generator that was freed before it had ended",
+        .code = code,
+        .detail = gyre_error_current(),
+        .name = generator->frame.coro->name,
+        .file = generator->frame.coro->file,
+        .line = generator->frame.at,
+    };
+
+    if (code < 0 && code != GYRE_ECANCELLED)
+        gyre_loop_call_exception_handler(loop, &context);
+}
+
+/*
+ * Closes it inside this call, where no task can be made for that: the awaits of its cleanup section fail, as they
+ * do while the loop closes.
+ */
+static void close_here(gyre_loop *loop, gyre_async_generator *generator)
+{
+    gyre_task *task = loop->current;
+    gyre_frame *base = task->top;
+    gyre_error *detail = gyre_error_ref(gyre_error_current());
+    int64_t result = base->result;
+    bool closing = loop->closing;
+
+    loop->closing = true;
+    if (gyre_async_generator_close(generator).pending)
+        gyre__run_above(task, base);
+    loop->closing = closing;
+    report(loop, generator, base->result);
+    base->result = result;
+    gyre__error_set(detail);
+}
+
 void gyre_async_generator_free(gyre_async_generator *generator)
 {
     gyre_loop *loop = gyre__running;
@@ -249,9 +285,11 @@ void gyre_async_generator_free(gyre_async_generator *generator)
         generator->given_up = true;
         return;
     }
-    if (!generator->ended && !generator->closed && loop && !loop->closing) {
-        if (GYRE_SPAWN_DETACHED(close_abandoned, .generator = generator))
+    if (!generator->ended && !generator->closed && loop) {
+        if (!loop->closing && GYRE_SPAWN_DETACHED(close_abandoned, .generator = generator))
             return;
+        if (loop->current)
+            close_here(loop, generator);
     }
     drop(generator);
 }

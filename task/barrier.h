@@ -24,7 +24,7 @@ enum gyre__barrier_state {
 typedef struct gyre_barrier {
     gyre_condition changed; /* notified when the state changes */
     unsigned parties;
-    unsigned count;         /* tasks inside */
+    unsigned count; /* tasks inside */
     enum gyre__barrier_state state;
 } gyre_barrier;
 
@@ -32,10 +32,10 @@ typedef struct gyre_barrier {
 GYRE_API int64_t gyre_barrier_init(gyre_barrier *barrier, unsigned parties);
 
 /*
- * Waits until `parties` tasks do so. The result is different for each, from 0 to parties - 1: the
- * order in which they came. The last one does not suspend. Cancelled: it no longer counts. Errors:
- * GYRE_EBROKENBARRIER after or upon gyre_barrier_abort(), and for those who wait upon
- * gyre_barrier_reset(); -ENOMEM; GYRE_EWRONGLOOP. wait().
+ * Waits until `parties` tasks do so. The result is how many were there when this one came, from 0
+ * to parties - 1: different for each, unless one was cancelled meanwhile and so no longer counted.
+ * The last one does not suspend. Errors: GYRE_EBROKENBARRIER after or upon gyre_barrier_abort(),
+ * and for those who wait upon gyre_barrier_reset(); -ENOMEM; GYRE_EWRONGLOOP. wait().
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_barrier_wait(gyre_barrier *barrier);
 
@@ -46,7 +46,7 @@ GYRE_API GYRE_MUST_USE gyre_await gyre_barrier_wait(gyre_barrier *barrier);
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_barrier_reset(gyre_barrier *barrier);
 
-/* Breaks it until a reset: waiting, now and later, gives GYRE_EBROKENBARRIER. Else as reset. abort(). */
+/* Breaks it until a reset: waiting gives GYRE_EBROKENBARRIER from now on. As reset. abort(). */
 GYRE_API GYRE_MUST_USE gyre_await gyre_barrier_abort(gyre_barrier *barrier);
 
 GYRE_API unsigned gyre_barrier_parties(const gyre_barrier *barrier);   /* parties */

@@ -1,4 +1,4 @@
-/* Conditions: a line beside a lock. Whoever waits gives the lock up, and has it again before the wait ends. */
+/* Conditions: a line beside a lock. A wait gives the lock up, and has it again before it ends. */
 #include "condition.h"
 
 #include "lock_internal.h"

@@ -36,7 +36,8 @@
  *
  * Pitfalls, most of which do not compile (tests/misuse proves each):
  *   - A local variable does not survive an await: keep it in the frame. With gcc an initialised local
- *     whose scope reaches over an await is an error; clang has no such check. Blocks without awaits may have locals.
+ *     whose scope reaches over an await is an error; clang sees it under
+ *     -Wconditional-uninitialized only. Blocks without awaits may have locals.
  *   - No await inside a switch statement: an error. Use if and else, or loops.
  *   - Two awaits on one line: an error (duplicate case).
  *   - A call that returns gyre_await without GYRE_AWAIT or GYRE_TRY: an error.
@@ -153,7 +154,8 @@ GYRE_MUST_USE static inline gyre_await gyre__await_self(gyre_await await)
 #define GYRE__CHECKS                                                                               \
     _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic error \"-Wjump-misses-init\"")          \
         _Pragma("GCC diagnostic error \"-Wswitch-outside-range\"")                                 \
-            _Pragma("GCC diagnostic error \"-Wunused-result\"")
+            _Pragma("GCC diagnostic error \"-Woverflow\"")                                         \
+                _Pragma("GCC diagnostic error \"-Wunused-result\"")
 #define GYRE__CHECKS_END _Pragma("GCC diagnostic pop")
 #else
 #define GYRE__CHECKS

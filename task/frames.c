@@ -3,10 +3,7 @@
 
 #include "task_internal.h"
 
-enum { ALIGNMENT = 16, SEGMENT_SIZE = 512, FEW_WORDS = 16 };
-
-typedef uint64_t __attribute__((may_alias)) word;
-_Static_assert(sizeof(gyre_frame) % sizeof(word) == 0, "frames are made of words");
+enum { ALIGNMENT = 16, SEGMENT_SIZE = 512 };
 
 /* A piece of stack beyond the inline one. */
 struct gyre__segment {
@@ -60,39 +57,22 @@ static char *add_segment(gyre_task *task, size_t frame_size)
     return segment->frames;
 }
 
-/*
- * Copies what follows a frame's head word by word: it was written by words a moment ago, and wider reads,
- * as memcpy() does them, would have to wait until all of these have reached the cache.
- */
-static void copy_members(gyre_frame *to, const gyre_frame *from, size_t size)
+void gyre__frame_copy_large(gyre_frame *frame, const void *args, size_t size)
 {
-    volatile word *target = (word *)(to + 1); /* volatile: compilers would make it a memcpy() again */
-    const word *source = (const word *)(from + 1);
-    size_t words = (size - sizeof(*to)) / sizeof(word);
-
-    if (words > FEW_WORDS)
-        memcpy(to + 1, from + 1, size - sizeof(*to));
-    else
-        while (words-- > 0)
-            *target++ = *source++;
+    memcpy(frame + 1, (const gyre_frame *)args + 1, size - sizeof(*frame));
 }
 
 gyre_frame *gyre__frame_push(gyre_task *task, const gyre_coro *coro, const void *args)
 {
     size_t size = rounded(coro->frame_size);
     char *place = stack_top(task);
-    gyre_frame *frame;
 
     if ((size_t)(stack_limit(task) - place) < size) {
         place = add_segment(task, size);
         if (!place)
             return NULL;
     }
-    frame = (gyre_frame *)(void *)place;
-    *frame = (gyre_frame){.coro = coro, .caller = task->top, .leaf = ((const gyre_frame *)args)->leaf};
-    copy_members(frame, args, coro->frame_size);
-    task->top = frame;
-    return frame;
+    return gyre__frame_make(task, place, coro, args);
 }
 
 gyre_frame *gyre__frame_pop(gyre_task *task)

@@ -51,7 +51,7 @@ static inline bool gyre__waiter_cancelled(const gyre_task *task)
     return task->flags & GYRE__TASK_WAIT_CANCELLED;
 }
 
-/* In `finish` functions: the await gives GYRE_ECANCELLED, whether the waiter was woken before or not. */
+/* In `finish` functions: the await gives GYRE_ECANCELLED, even if the waiter was woken before. */
 static inline bool gyre__raises_cancelled(const gyre_task *task)
 {
     return task->flags & (GYRE__TASK_WAIT_CANCELLED | GYRE__TASK_MUST_CANCEL);

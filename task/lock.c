@@ -1,4 +1,4 @@
-/* Locks: a flag and a line of waiters. Releasing wakes the first; it takes the lock when it runs. */
+/* Locks: a flag and a line. Releasing wakes the first, which takes the lock when it runs. */
 #include "lock_internal.h"
 
 void gyre_lock_init(gyre_lock *lock)

@@ -8,7 +8,7 @@
 /* Takes the lock if nobody has it or waits for it. */
 bool gyre__lock_take(gyre_lock *lock, const gyre_task *task);
 
-/* Parts of wait kinds for tasks in lock->waiters; `finish` takes the lock unless gyre__raises_cancelled(). */
+/* For kinds of waits in lock->waiters. `finish` takes the lock unless gyre__raises_cancelled(). */
 int64_t gyre__lock_finish(gyre_task *task);
 uint32_t gyre__lock_holder(const gyre_task *task);
 

@@ -49,7 +49,7 @@ const gyre__wait_kind gyre__wait_op = {
  * A cancellation that was kept is raised before anything starts: operations that are done at once would win
  * against it again and again.
  */
-static gyre_await raise_kept(gyre_task *task)
+gyre_await gyre__raise_kept(gyre_task *task)
 {
     task->flags &= ~(uint32_t)GYRE__TASK_MUST_CANCEL;
     gyre__error_set(gyre_error_ref(task->future.detail));
@@ -63,7 +63,7 @@ gyre_await gyre__park_op(gyre_task *task, const gyre__request *request, const gy
     if (!gyre__may_park(task))
         return gyre__complete(task, GYRE_ECANCELLED);
     if (__builtin_expect(task->flags & GYRE__TASK_MUST_CANCEL, 0) && kind->cancel)
-        return raise_kept(task);
+        return gyre__raise_kept(task);
     gyre__op_init(&task->wait.op, op_done, NULL);
     /* That it may park says that the loop is not closing: no need to ask again. */
     rc = gyre__op_start_closing(task->future.loop, &task->wait.op, request);

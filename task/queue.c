@@ -25,13 +25,24 @@ void gyre__queue_wake_next(gyre__queue_line *line)
     wake_next(line);
 }
 
-/* The queue is not full. */
+/* Why an item cannot be put now: GYRE_EQSHUTDOWN, GYRE_EQFULL, -ENOMEM. 0 if it can. */
+static int64_t refusal(gyre_queue *queue)
+{
+    if (queue->is_shutdown)
+        return GYRE_EQSHUTDOWN;
+    if (gyre__queue_is_full(queue))
+        return GYRE_EQFULL;
+    return queue->count < queue->open ? 0 : gyre__queue_grow(queue);
+}
+
 static inline int64_t put(gyre_queue *queue, void *item)
 {
-    if (__builtin_expect(queue->is_shutdown, 0))
-        return GYRE_EQSHUTDOWN;
-    if (__builtin_expect(queue->count == queue->room, 0) && gyre__queue_grow(queue) < 0)
-        return -ENOMEM;
+    if (__builtin_expect(queue->count >= queue->open, 0)) {
+        int64_t rc = refusal(queue);
+
+        if (rc < 0)
+            return rc;
+    }
     gyre__queue_store(queue, item);
     queue->unfinished++;
     queue->finished.value = false;
@@ -43,17 +54,15 @@ static inline int64_t put(gyre_queue *queue, void *item)
 static inline int64_t get(gyre_queue *queue, void **out_item)
 {
     *out_item = gyre__queue_unstore(queue);
-    if (__builtin_expect(__atomic_load_n(&queue->inbox, __ATOMIC_ACQUIRE) != NULL, 0))
-        gyre__queue_refill(queue);
-    if (!gyre__queue_is_full(queue))
-        wake_next(&queue->putters);
+    if (__builtin_expect(__atomic_load_n(&queue->inbox, __ATOMIC_ACQUIRE) != NULL, 0) &&
+        gyre__queue_refill(queue))
+        return 0;
+    wake_next(&queue->putters);
     return 0;
 }
 
 int64_t gyre_queue_put_nowait(gyre_queue *queue, void *item)
 {
-    if (gyre__queue_is_full(queue))
-        return queue->is_shutdown ? GYRE_EQSHUTDOWN : GYRE_EQFULL;
     return put(queue, item);
 }
 
@@ -107,21 +116,20 @@ static inline void leave_line(gyre__queue_line *line, const gyre_task *task)
 static int64_t finish_put(gyre_task *task)
 {
     gyre_queue *queue = task->wait.slot.owner;
-    bool full;
+    int64_t rc;
 
     if (!queue)
         return ended(task);
     leave_line(&queue->putters, task);
-    full = gyre__queue_is_full(queue);
     if (gyre__raises_cancelled(task)) {
-        if (!full && !gyre__waiter_cancelled(task))
-            wake_next(&queue->putters); /* the room is for the next */
+        if (!gyre__queue_is_full(queue) && !gyre__waiter_cancelled(task))
+            gyre__queue_wake_next(&queue->putters); /* the room is for the next */
         return gyre__wait_result(task);
     }
-    if (!full)
-        return put(queue, task->wait.slot.data);
-    /* Somebody was faster. */
-    return queue->is_shutdown ? GYRE_EQSHUTDOWN : line_up(queue, &queue->putters, task, &wait_put);
+    rc = put(queue, task->wait.slot.data);
+    if (__builtin_expect(rc == GYRE_EQFULL, 0)) /* somebody was faster */
+        rc = line_up(queue, &queue->putters, task, &wait_put);
+    return rc;
 }
 
 static int64_t finish_get(gyre_task *task)
@@ -133,10 +141,10 @@ static int64_t finish_get(gyre_task *task)
     leave_line(&queue->getters, task);
     if (gyre__raises_cancelled(task)) {
         if (queue->count && !gyre__waiter_cancelled(task))
-            wake_next(&queue->getters); /* the item is for the next */
+            gyre__queue_wake_next(&queue->getters); /* the item is for the next */
         return gyre__wait_result(task);
     }
-    if (queue->count)
+    if (__builtin_expect(queue->count > 0, 1))
         return get(queue, task->wait.slot.data);
     return queue->is_shutdown ? GYRE_EQSHUTDOWN : line_up(queue, &queue->getters, task, &wait_get);
 }
@@ -161,11 +169,10 @@ static inline gyre_await suspend(gyre_queue *queue, gyre__queue_line *line, gyre
 gyre_await gyre_queue_put(gyre_queue *queue, void *item)
 {
     gyre_task *task = gyre__task_running(__func__);
+    int64_t rc = put(queue, item);
 
-    if (!gyre__queue_is_full(queue))
-        return gyre__complete(task, put(queue, item));
-    if (queue->is_shutdown)
-        return gyre__complete(task, GYRE_EQSHUTDOWN);
+    if (rc != GYRE_EQFULL)
+        return gyre__complete(task, rc);
     task->wait.slot.data = item;
     return suspend(queue, &queue->putters, task, &wait_put);
 }
@@ -240,6 +247,7 @@ static void release_all(gyre_queue *queue)
 void gyre_queue_shutdown(gyre_queue *queue, bool immediate)
 {
     queue->is_shutdown = true;
+    gyre__queue_set_open(queue);
     if (immediate) {
         release_all(queue);
         if (!queue->unfinished)
@@ -269,6 +277,7 @@ void gyre_queue_fini(gyre_queue *queue)
     if (!queue->items)
         return; /* its beginning failed, or it has ended already */
     queue->is_shutdown = true;
+    gyre__queue_set_open(queue);
     dismiss(&queue->getters.tasks);
     dismiss(&queue->putters.tasks);
     dismiss(&queue->finished.waiters);

@@ -30,7 +30,7 @@ typedef enum gyre_queue_kind {
 typedef struct gyre_queue_options {
     gyre_queue_kind kind;
     size_t maxsize; /* items it holds; 0: no bound */
-    /* For priority queues: < 0 if a comes before b. Equal ones come in an order that does not vary. */
+    /* For priority queues: < 0 if a comes before b. Equal ones come in an order that is fixed. */
     int (*compare)(const void *a, const void *b);
     /* Gets what nobody took when the queue ends or is shut down at once; NULL: nothing is done. */
     void (*release)(void *item);
@@ -48,6 +48,7 @@ typedef struct gyre_queue {
     size_t head;         /* FIFO: index of the first */
     size_t count;        /* items in it */
     size_t room;         /* slots of `items`, a power of two */
+    size_t open;         /* with fewer items than this one more can be stored as it is */
     gyre_queue_options options;
     size_t unfinished;   /* items put and not yet reported by task_done */
     gyre_event finished; /* set while there are none */

@@ -133,7 +133,7 @@ static struct entry *take_posted(struct inbox *inbox)
     return oldest;
 }
 
-/* Runs when the loop closes, too: the items are in the queue then, where gyre_queue_fini() finds them. */
+/* Runs when the loop closes, too: the items are then where gyre_queue_fini() finds them. */
 static void run(gyre__node *node)
 {
     struct inbox *inbox = GYRE__CONTAINER(node, struct inbox, post.node);
@@ -158,9 +158,10 @@ static void run(gyre__node *node)
     move_up(queue, inbox);
 }
 
-void gyre__queue_refill(gyre_queue *queue)
+bool gyre__queue_refill(gyre_queue *queue)
 {
     move_up(queue, __atomic_load_n(&queue->inbox, __ATOMIC_ACQUIRE));
+    return gyre__queue_is_full(queue);
 }
 
 void gyre__queue_inbox_clear(gyre_queue *queue)

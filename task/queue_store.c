@@ -5,7 +5,7 @@
 #include "../loop/alloc.h"
 #include "queue_internal.h"
 
-enum { FIRST_ROOM = 16 }; /* a power of two, not 0: what lies in front of a queue waits for items to go */
+enum { FIRST_ROOM = 16 }; /* a power of two, not 0: see queue_inbox.c, move_up */
 
 int64_t gyre__queue_store_init(gyre_queue *queue)
 {
@@ -16,7 +16,17 @@ int64_t gyre__queue_store_init(gyre_queue *queue)
         while (queue->room < wanted)
             queue->room *= 2;
     queue->items = gyre_alloc(queue->room * sizeof(*queue->items));
+    gyre__queue_set_open(queue);
     return queue->items ? 0 : -ENOMEM;
+}
+
+void gyre__queue_set_open(gyre_queue *queue)
+{
+    size_t maxsize = queue->options.maxsize;
+
+    queue->open = maxsize && maxsize < queue->room ? maxsize : queue->room;
+    if (queue->is_shutdown)
+        queue->open = 0;
 }
 
 int64_t gyre__queue_grow(gyre_queue *queue)
@@ -33,6 +43,7 @@ int64_t gyre__queue_grow(gyre_queue *queue)
     memcpy(items + room, items, queue->head * sizeof(*items));
     queue->items = items;
     queue->room = 2 * room;
+    gyre__queue_set_open(queue);
     return 0;
 }
 

@@ -119,8 +119,9 @@ int64_t gyre__run(const gyre_run_options *options, const gyre_coro *coro, const 
         gyre_loop_close(loop);
         return -ENOMEM;
     }
-    if (!options->keep_sigint && sigint_is_default())
-        gyre_loop_add_signal_handler(loop, SIGINT, on_sigint, &interrupt);
+    if (!options->keep_sigint && sigint_is_default() &&
+        gyre_loop_add_signal_handler(loop, SIGINT, on_sigint, &interrupt) == 0)
+        gyre__signal_only_interrupts(loop, SIGINT);
     rc = gyre_loop_run_until(loop, gyre_task_future(interrupt.main));
     if (rc == GYRE_ECANCELLED && interrupt.requested)
         rc = -EINTR;

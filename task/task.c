@@ -92,15 +92,6 @@ static void finish(gyre_task *task, int64_t value, gyre_error *detail)
     }
 }
 
-/* The last reference is gone; the frames went when the task ended. */
-static void fini(gyre_future *future)
-{
-    gyre_context *context = ((gyre_task *)future)->context;
-
-    if (context)
-        gyre_context_unref(context);
-}
-
 static int64_t class_cancel(gyre_future *future, gyre_error *detail)
 {
     return gyre_task_cancel_with((gyre_task *)future, detail);
@@ -114,7 +105,6 @@ static gyre_future *class_awaits(const gyre_future *future, size_t i)
 static const gyre__future_class task_class = {
     .name = "task",
     .cancel = class_cancel,
-    .fini = fini,
     .size = sizeof(gyre_task),
     .awaits = class_awaits,
 };
@@ -143,24 +133,36 @@ static bool hand_down(gyre_task *task)
     return true;
 }
 
+/* Runs the innermost frame. True: another is on top now. False: the task has parked or ended. */
+static inline bool run_top(gyre_task *task)
+{
+    gyre_frame *frame = task->top;
+
+    if (frame->coro->body(frame).done) {
+        if (__builtin_expect(!frame->detached, 1))
+            return hand_down(task);
+        gyre__async_generator_ended(task, frame);
+    } else if (task->waiting) {
+        return false;
+    } else if (__builtin_expect(frame->yielded, 0)) {
+        gyre__async_generator_yielded(task, frame);
+    }
+    return true;
+}
+
 /* Runs frames until the task parks (true) or ends (false). Constant C stack however deep the calls go. */
 static bool run_frames(gyre_task *task)
 {
-    for (;;) {
-        gyre_frame *frame = task->top;
+    while (run_top(task))
+        ;
+    return task->waiting != NULL;
+}
 
-        if (frame->coro->body(frame).done) {
-            if (__builtin_expect(frame->detached, 0))
-                gyre__async_generator_ended(task, frame);
-            else if (!hand_down(task))
-                return false;
-        } else if (task->waiting) {
-            return true;
-        } else if (__builtin_expect(frame->yielded, 0)) {
-            gyre__async_generator_yielded(task, frame);
-        }
-        /* Else a frame was pushed: run what is on top now. */
-    }
+void gyre__run_above(gyre_task *task, const gyre_frame *base)
+{
+    while (task->top != base)
+        if (!run_top(task))
+            gyre__fatal("%s parked where nothing can", task->top->coro->name);
 }
 
 /* A task that is cancelled before its first step goes straight to its cleanup section. */
@@ -216,6 +218,14 @@ static void pass_on_cancel(gyre_task *task)
         task->flags &= ~(uint32_t)GYRE__TASK_MUST_CANCEL;
 }
 
+/* All but the future goes with the end, while it is in the cache: that may be long before the last reference. */
+static void let_go(gyre_task *task)
+{
+    if (task->context)
+        gyre_context_unref(task->context);
+    gyre_future_unref(&task->future); /* the loop's reference */
+}
+
 /* The loop steps tasks from its ready queue, where nothing else is current. */
 void gyre__task_step(gyre_task *task)
 {
@@ -237,7 +247,7 @@ void gyre__task_step(gyre_task *task)
     gyre__error_slot = NULL;
     loop->current = NULL;
     if (!parked)
-        gyre_future_unref(&task->future); /* the loop's reference */
+        let_go(task);
 }
 
 /* An eager first step runs inside a step or callback, which goes on afterwards. */
@@ -300,20 +310,21 @@ gyre_task *gyre_task_new(const gyre_spawn_options *options, const gyre_coro *cor
     task->flags = 0;
     task->segment = NULL;
     task->error = NULL;
-    if (!gyre__frame_push(task, coro, args)) {
-        task->context = NULL;
+    if (__builtin_expect(size > sizeof(gyre_task), 1)) {
+        gyre__frame_make(task, task + 1, coro, args);
+    } else if (!gyre__frame_push(task, coro, args)) {
         gyre_future_unref(&task->future);
         return NULL;
     }
-    task->context = options->empty_context ? NULL
-                                           : gyre_context_ref(options->context ? options->context
-                                                                               : loop->context);
     task->future.id = ++loop->task_ids;
     if (options->name && gyre_future_set_name(&task->future, options->name) < 0) {
         gyre__frames_fini(task);
         gyre_future_unref(&task->future);
         return NULL;
     }
+    task->context = options->empty_context ? NULL
+                                           : gyre_context_ref(options->context ? options->context
+                                                                               : loop->context);
     gyre__list_append(&loop->tasks, &task->link);
     loop->task_count++;
     task->future.refs += !options->detached;

@@ -30,7 +30,7 @@ typedef struct gyre_spawn_options {
     bool detached;         /* give no reference back: an error is reported as soon as the task ends */
 } gyre_spawn_options;
 
-GYRE_API gyre_task *gyre__spawn(const gyre_spawn_options *options, const gyre_coro *coro,
+GYRE_API GYRE_MUST_USE gyre_task *gyre__spawn(const gyre_spawn_options *options, const gyre_coro *coro,
                                 const void *args, const char *file, unsigned line);
 
 #ifndef __cplusplus

@@ -114,7 +114,8 @@ static inline bool gyre__may_park(const gyre_task *task)
 GYRE_MUST_USE static inline gyre_await gyre__park(gyre_task *task, const gyre__wait_kind *kind)
 {
     task->waiting = kind;
-    task->flags &= ~(uint32_t)(GYRE__TASK_WOKEN | GYRE__TASK_WAIT_CANCELLED | GYRE__TASK_MESSAGE_SET);
+    task->flags &=
+        ~(uint32_t)(GYRE__TASK_WOKEN | GYRE__TASK_WAIT_CANCELLED | GYRE__TASK_MESSAGE_SET);
     return (gyre_await){true};
 }
 
@@ -132,8 +133,8 @@ static inline bool gyre__wake_task(gyre_task *task)
 bool gyre__cancel_wait(gyre_task *task, gyre_error *detail);
 
 /*
- * The message of the cancellation with which the wait ended, as a reference; before the flags are cleared. In
- * future.detail stays that of the last request that was kept, for good, as asyncio's _cancel_message.
+ * The message of the cancellation with which the wait ended, as a reference; before the flags are
+ * cleared. In future.detail stays that of the last request that was kept: asyncio's _cancel_message.
  */
 gyre_error *gyre__take_message(gyre_task *task);
 
@@ -172,12 +173,48 @@ extern const gyre__wait_kind gyre__wait_op; /* the usual kind */
 bool gyre__cancel_op_wait(gyre_task *task, gyre_error *detail); /* for kinds that add to it */
 int64_t gyre__finish_op_wait(gyre_task *task);
 
+/* Raises a cancellation that was kept (GYRE__TASK_MUST_CANCEL) in place of starting what might be done at once. */
+GYRE_MUST_USE gyre_await gyre__raise_kept(gyre_task *task);
+
 extern const gyre__wait_kind gyre__wait_sleep;
 
 /* ---- frames ---- */
 
+typedef uint64_t __attribute__((may_alias)) gyre__word;
+_Static_assert(sizeof(gyre_frame) % sizeof(gyre__word) == 0, "frames are made of words");
+
+void gyre__frame_copy_large(gyre_frame *frame, const void *args, size_t size);
+
+/*
+ * Makes a frame in a place that has room for it and puts it on top. Its members are copied word by word: they
+ * were written by words a moment ago, and wider reads, as memcpy() does them, would have to wait until all of
+ * these have reached the cache.
+ */
+static inline gyre_frame *gyre__frame_make(gyre_task *task, void *place, const gyre_coro *coro,
+                                           const void *args)
+{
+    enum { FEW = 16 };
+    const size_t head = sizeof(gyre_frame) / sizeof(gyre__word);
+    const size_t words = coro->frame_size / sizeof(gyre__word);
+    volatile gyre__word *to = place; /* volatile: compilers would make it a memcpy() again */
+    const gyre__word *from = args;
+    gyre_frame *frame = place;
+
+    *frame = (gyre_frame){.coro = coro, .caller = task->top, .leaf = ((const gyre_frame *)args)->leaf};
+    if (words > FEW)
+        gyre__frame_copy_large(frame, args, coro->frame_size);
+    else
+        for (size_t i = head; i < words; i++)
+            to[i] = from[i];
+    task->top = frame;
+    return frame;
+}
+
 /* Room for a frame of the coroutine on top of the task's stack, filled from args; NULL when memory is short. */
 gyre_frame *gyre__frame_push(gyre_task *task, const gyre_coro *coro, const void *args);
+
+/* Runs the frames above the one whose body is running, to their end. For where nothing parks: the loop is closing. */
+void gyre__run_above(gyre_task *task, const gyre_frame *base);
 
 /* Takes the top frame off; its memory is gone. Gives the caller, the new top (NULL: it was the first). */
 gyre_frame *gyre__frame_pop(gyre_task *task);

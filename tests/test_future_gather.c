@@ -10,6 +10,7 @@
 
 #include "future/gather.h"
 #include "support/trace.h"
+#include "task/sleep.h"
 
 enum { RETURN = GYRE_GATHER_RETURN_EXCEPTIONS };
 
@@ -441,6 +442,57 @@ static void test_cancelled_gather_has_the_message_of_the_last(void **state)
     drop(2, children);
 }
 
+/* Cancels itself with a message, ignores that, and gives the result. */
+struct self_cancelling {
+    gyre_frame frame;
+    int64_t result;
+    int64_t rc;
+};
+GYRE_CORO(self_cancelling)
+{
+    GYRE_BEGIN;
+    {
+        gyre_error *cause = message("an old request");
+
+        gyre_task_cancel_with(gyre_task_current(), cause);
+        gyre_task_cancel_with(gyre_task_current(), cause);
+        gyre_error_unref(cause);
+    }
+    GYRE_AWAIT(self->rc, gyre_sleep(0));
+    GYRE_RETURN(self->result);
+    GYRE_END;
+}
+
+/* CPython's gather() asks the last child for its message even if that was not cancelled. */
+static void last_child_had_a_request(int64_t result)
+{
+    gyre_future *children[2] = {plain(), NULL}, *all;
+    gyre_error *detail;
+    int64_t code;
+
+    children[1] = gyre_task_future(GYRE_SPAWN_ON(trace_loop, self_cancelling, .result = result));
+    all = gyre_gather(trace_loop, 2, children, RETURN);
+    trace_settle();
+    assert_int_equal(gyre_future_cancel(all), 1);
+    trace_settle();
+    assert_int_equal(gyre_gather_result(all, 1, &detail), result);
+    assert_null(detail);
+    assert_int_equal(gyre_future_exception(all, &code, &detail), 0);
+    assert_int_equal(code, GYRE_ECANCELLED);
+    assert_string_equal(gyre_error_text(detail), "an old request");
+    assert_int_equal(gyre_future_result(children[1]), result);
+    assert_null(gyre_error_current());
+    gyre_future_unref(all);
+    drop(2, children);
+}
+
+static void test_message_of_a_last_child_that_went_on(void **state)
+{
+    (void)state;
+    last_child_had_a_request(3);
+    last_child_had_a_request(GYRE_EUSER(3));
+}
+
 /* The request counts even if all children have results in the end. */
 static void test_request_is_remembered(void **state)
 {
@@ -718,6 +770,7 @@ int main(void)
         TEST(cancelled_gather),
         TEST(cancelled_gather_that_returns_exceptions),
         TEST(cancelled_gather_has_the_message_of_the_last),
+        TEST(message_of_a_last_child_that_went_on),
         TEST(request_is_remembered),
         TEST(cancelling_who_awaits_cancels_the_children),
         TEST(cancelling_who_awaits_too_late),

@@ -9,6 +9,7 @@
 
 #include "support/trace.h"
 #include "task/as_completed.h"
+#include "task/inspect.h"
 #include "task/sleep.h"
 
 static gyre_future *plain(void)
@@ -355,6 +356,27 @@ static void test_timeout_and_completion_together(void **state)
 
 /* ---- misuse, memory, life ---- */
 
+static void test_dumps_say_what_is_waited_for(void **state)
+{
+    gyre_future *futures[] = {plain(), job("a", 10, 1)};
+    gyre_as_completed *ac = gyre_as_completed_new(trace_loop, 2, futures, GYRE_FOREVER);
+    gyre_future *x = taker("x", ac, 9);
+    char text[128];
+
+    (void)state;
+    trace_settle();
+    gyre_future_set_result(futures[0], 1);
+    trace_settle();
+    assert_non_null(gyre_future_task(x));
+    assert_string_equal(gyre_task_waits_for(gyre_future_task(x), text, sizeof(text)),
+                        "as_completed: task Task-1");
+    gyre_loop_run_until(trace_loop, x);
+    assert_trace("0 x got 1\n10 a 1\n10 x got 1\n10 x got STOPITERATION\n");
+    gyre_as_completed_free(ac);
+    gyre_future_unref(x);
+    drop(2, futures);
+}
+
 static void test_misuse(void **state)
 {
     gyre_future *future = plain(), *futures[] = {future, NULL}, *main;
@@ -506,6 +528,7 @@ int main(void)
         TEST(timeout),
         TEST(timer_goes_with_the_last),
         TEST(timeout_and_completion_together),
+        TEST(dumps_say_what_is_waited_for),
         TEST(misuse),
         TEST(memory_is_short),
         TEST(stack_cannot_grow),

@@ -1,12 +1,15 @@
 /* Deadlocks are reported: who waits for whom, where, and in which circle. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -339,6 +342,65 @@ static void test_ending(void **state)
     expect("Task-2: waiting for sleep without end, 1 cancel request\n    stubborn ");
 }
 
+/* On the real clock too: the SIGINT handler of the run hides nothing, one that somebody set does. */
+struct main_real {
+    gyre_frame frame;
+    bool own_handler;
+    gyre_future *future;
+    int64_t rc;
+};
+
+static int64_t on_signal(gyre_loop *loop, void *arg)
+{
+    struct main_real *self = arg;
+
+    (void)loop;
+    return gyre_future_set_result(self->future, 5);
+}
+
+GYRE_CORO(main_real)
+{
+    GYRE_BEGIN;
+    self->future = gyre_future_new(gyre_loop_current());
+    if (self->own_handler) {
+        gyre_loop_add_signal_handler(gyre_loop_current(), SIGINT, on_signal, self);
+        if (fork() == 0) {
+            usleep(20000);
+            kill(getppid(), SIGINT);
+            _exit(0);
+        }
+    }
+    GYRE_AWAIT(self->rc, self->future);
+    gyre_future_unref(self->future);
+    GYRE_RETURN(self->rc);
+    GYRE_END;
+}
+
+static int64_t run_real(const gyre_run_options *options)
+{
+    gyre_run_options real = *options;
+
+    real.loop.clock = GYRE_CLOCK_REAL;
+    return GYRE_RUN_WITH(real, main_real);
+}
+
+static int64_t run_real_handler(const gyre_run_options *options)
+{
+    gyre_run_options real = *options;
+
+    real.loop.clock = GYRE_CLOCK_REAL;
+    return GYRE_RUN_WITH(real, main_real, .own_handler = true);
+}
+
+static void test_real_clock(void **state)
+{
+    (void)state;
+    assert_int_equal(run(run_real), GYRE_EDEADLOCK);
+    expect("Task-1: waiting for future made at ");
+    assert_int_equal(run(run_real_handler), 5);
+    wait(NULL);
+}
+
 /* ---- no deadlock ---- */
 
 struct main_timer {
@@ -459,10 +521,11 @@ static int free_report(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_future),  cmocka_unit_test(test_circle),
-        cmocka_unit_test(test_group),   cmocka_unit_test(test_ending),
-        cmocka_unit_test(test_locks),   cmocka_unit_test(test_timer_is_none),
-        cmocka_unit_test(test_goes_on), cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_future),     cmocka_unit_test(test_circle),
+        cmocka_unit_test(test_group),      cmocka_unit_test(test_ending),
+        cmocka_unit_test(test_locks),      cmocka_unit_test(test_timer_is_none),
+        cmocka_unit_test(test_goes_on),    cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_real_clock),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_report);

@@ -65,15 +65,19 @@ static void drop(runner *r)
 
 /* ---- a script ---- */
 
-/* Errors that leave callbacks are logged; the other reports are this program's own business. */
+/*
+ * Errors that leave callbacks are logged. Other reports stand in for what CPython says when it collects an
+ * object (a generator that ignores being closed, an error that nobody retrieved): no part of a trace.
+ */
 static void on_error(gyre_loop *loop, const gyre_exception_context *context, void *arg)
 {
+    static const char callback[] = "error in a callback";
     runner *r = arg;
     const char *outer = r->who;
     failure f = {.code = context->code, .detail = (gyre_error *)(uintptr_t)context->detail};
 
     (void)loop;
-    if (context->future || context->code == GYRE_EDEADLOCK)
+    if (strncmp(context->message, callback, sizeof(callback) - 1) != 0)
         return;
     r->who = "-";
     emit_failure(r, 0, "handler", &f);

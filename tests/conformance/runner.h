@@ -1,19 +1,19 @@
 /*
- * The conformance runner: an interpreter of the script language of SPEC.md on gyre's public functions.
+ * The conformance runner: an interpreter of the script language of SPEC.md on gyre's public API.
  *
- *   runner.c           the program: a script from a file, or many from standard input; how a script ends
+ *   runner.c           the program: a script from a file, or many from standard input; how one ends
  *   runner_parse.c     text to statements
- *   runner_run.c       bodies: their calls (frames), and the statements one after the other
- *   runner_trace.c     memory, names, and the lines that come out
+ *   runner_run.c       calls of bodies, and the statements one after the other
+ *   runner_trace.c     memory, names, errors, and the lines that come out
  *   runner_ops_*.c     what each statement does, one file per family
  *
- * A call of a body is a `call`; it is interpreted by run_call(), the one coroutine of the runner, or
- * directly where nothing can be awaited (callbacks, the top level). Blocks that are under way are a stack
- * of `scope`s in the call, so errors, `return` and `break` leave them one by one, awaiting where a block
- * awaits at its end.
+ * A call of a body is a `call`; run_call(), the one coroutine of the runner, interprets it, as a
+ * coroutine or as a generator of either kind; callbacks and the top level, which never wait, are
+ * interpreted directly. Blocks that are under way are a stack of `scope`s in the call, so that
+ * errors, `return` and `break` leave them one by one, awaiting where a block awaits at its end.
  *
- * Values: a script's number V is the value V + BIAS of gyre, `none` is GYRE_NONE. Times: the clock is moved to
- * EPOCH before the script starts, so that scripts can name times before it.
+ * Values: a script's number V is the value V + BIAS of gyre, `none` is GYRE_NONE. Times: the clock
+ * is moved to EPOCH before the script starts, so that scripts can name times before it.
  */
 #ifndef GYRE_TESTS_CONFORMANCE_RUNNER_H
 #define GYRE_TESTS_CONFORMANCE_RUNNER_H
@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BIAS (INT64_C(1) << 33)
+#define BIAS  (INT64_C(1) << 33)
 #define EPOCH (UINT64_C(1) << 53) /* ns: about 104 days; scripts' times have 32 bits of ms */
 
 typedef struct runner runner;
@@ -47,11 +47,11 @@ typedef struct body {
 typedef struct symbol {
     const char *name;
     struct symbol *next;
-    body *body;         /* of a body */
-    void *object;       /* of a slot (NULL: unset) or a declared object */
+    body *body;   /* of a body */
+    void *object; /* of a slot (NULL: unset) or a declared object */
     int64_t variable;
-    unsigned created;   /* tasks and futures that got the name */
-    unsigned implicit;  /* ... and `~name` */
+    unsigned created;  /* tasks and futures that got the name */
+    unsigned implicit; /* ... and `~name` */
 } symbol;
 
 typedef struct operand {
@@ -125,8 +125,8 @@ failure take_failure(int64_t code);         /* with the current detail, if that 
 int64_t raise_failure(failure *moved);      /* gives the code, the detail becomes the current one */
 failure copy_failure(const failure *other); /* new reference */
 void drop_failure(failure *f);
-int64_t script_code(int64_t code);         /* of gyre's code */
-int64_t gyre_code(int64_t script_code);    /* of a code that scripts can raise */
+int64_t script_code(int64_t code);      /* of gyre's code */
+int64_t gyre_code(int64_t script_code); /* of a code that scripts can raise */
 
 /* ---- a run ---- */
 
@@ -211,7 +211,7 @@ void *take(runner *r, size_t size); /* zeroed memory that goes with the script *
 void drop_memory(runner *r);
 void keep(runner *r, void (*release)(void *object), void *object);
 void text_add(text *t, const char *format, ...) GYRE_PRINTF(2, 3);
-void text_error(text *t, int64_t code, const gyre_error *detail); /* without the `!` */
+void text_error(text *t, int64_t code, const gyre_error *detail);         /* without the `!` */
 const char *format(runner *r, const char *format, ...) GYRE_PRINTF(2, 3); /* goes with the script */
 int64_t clock_ms(const runner *r);
 /* A line of the trace; the result is "" where there is none. */
@@ -224,10 +224,10 @@ const char *implicit_name(runner *r, symbol *s); /* for the next task of !CORO *
 /* ---- runner_run.c ---- */
 
 call *new_call(const body *b, int64_t argument);
-want advance(call *c);               /* runs statements until one waits, or to the end */
-void settle(call *c, int64_t rc);    /* the wait is over */
-int64_t end_call(call *c);           /* the result, as gyre wants it */
-int64_t run_plain(call *c);          /* where nothing waits */
+want advance(call *c);            /* runs statements until one waits, or to the end */
+void settle(call *c, int64_t rc); /* the wait is over */
+int64_t end_call(call *c);        /* the result, as gyre wants it */
+int64_t run_plain(call *c);       /* where nothing waits */
 gyre_task *spawn(const body *b, int64_t argument, const char *name, bool eager);
 gyre_task *spawn_in(gyre_group *group, const body *b, int64_t argument, const char *name);
 gyre_generator *new_generator(const body *b, int64_t argument);
@@ -263,10 +263,10 @@ void settle_value(call *c, const node *n, int64_t rc);
 
 /* ---- runner_ops_*.c ---- */
 
-record *new_record(runner *r, gyre_future *moved); /* in the order of creation */
+record *new_record(runner *r, gyre_future *moved);   /* in the order of creation */
 record *spawn_item(const call *c, const operand *o); /* a task for !CORO */
 gyre_future *future_of(const operand *o);            /* borrowed; of a slot or `self` */
-/* The end of a statement with the result of a task or future, which may be a list. rec: NULL for neither. */
+/* Ends a statement with the result of a task or future, maybe a list. rec: NULL for a call's. */
 want done_record(call *c, const node *n, const record *rec, int64_t value);
 int64_t run_callback(const body *b, const char *given, int64_t argument);
 int64_t run_until(runner *r, gyre_future *future); /* logs a deadlock */

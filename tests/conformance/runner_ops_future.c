@@ -136,17 +136,17 @@ static int64_t on_done(gyre_future *future, void *arg)
 
 static want do_ondone(call *c, const node *n)
 {
-    int64_t rc = gyre_future_add_done_callback(future_of(&n->args[0]), on_done,
-                                               n->args[1].symbol->body);
+    int64_t rc =
+        gyre_future_add_done_callback(future_of(&n->args[0]), on_done, n->args[1].symbol->body);
 
     return failed(c, n, rc) ? WANT_NOTHING : done(c, n);
 }
 
 static want do_undone(call *c, const node *n)
 {
-    return done_number(c, n,
-                       gyre_future_remove_done_callback(future_of(&n->args[0]), on_done,
-                                                        n->args[1].symbol->body));
+    return done_number(
+        c, n,
+        gyre_future_remove_done_callback(future_of(&n->args[0]), on_done, n->args[1].symbol->body));
 }
 
 const op future_ops[] = {

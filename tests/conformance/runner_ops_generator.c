@@ -89,8 +89,8 @@ static void release_async_generator(void *object)
 
 static want do_anew(call *c, const node *n)
 {
-    gyre_async_generator *g = new_async_generator(n->args[1].symbol->body,
-                                                  value_of(c, &n->args[2]));
+    gyre_async_generator *g =
+        new_async_generator(n->args[1].symbol->body, value_of(c, &n->args[2]));
 
     keep(c->runner, release_async_generator, g);
     n->args[0].symbol->object = g;

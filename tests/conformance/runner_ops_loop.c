@@ -47,8 +47,8 @@ static want done_handle(call *c, const node *n, int64_t rc, gyre_handle *handle)
 static want do_soon(call *c, const node *n)
 {
     gyre_handle *handle = NULL;
-    int64_t rc = gyre_call_soon(c->runner->loop, on_handle, schedule(c, &n->args[1], &n->args[2]),
-                                &handle);
+    int64_t rc =
+        gyre_call_soon(c->runner->loop, on_handle, schedule(c, &n->args[1], &n->args[2]), &handle);
 
     return done_handle(c, n, rc, handle);
 }

@@ -3,7 +3,7 @@
 
 #include "runner.h"
 
-/* The line at the end of a block, and the flow that follows: rc is the error that leaves it, or >= 0. */
+/* Logs the end of a block and sets the flow that follows; rc: the error that leaves it, or >= 0. */
 static void end_block(call *c, const node *head, int64_t rc, const char *result)
 {
     char name[24];

@@ -1,6 +1,5 @@
 /* Tasks: spawning, awaiting, sleeping, cancelling. */
 
-
 #include "runner.h"
 
 /* ---- tasks and futures of slots ---- */

@@ -146,7 +146,7 @@ static int64_t parse_mode(parser *p, const char *word)
     return GYRE_ALL_COMPLETED;
 }
 
-/* kind: the first of those in op.operands that are still to come. Only plain slots are read: S, not S= or S*. */
+/* kind: the first of those that are still to come. What may be unset is S, say, not S= or S*. */
 static operand parse_operand(parser *p, const char *kind, size_t length, char *word)
 {
     operand o = {.number = 0};

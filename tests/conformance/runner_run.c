@@ -1,4 +1,4 @@
-/* Calls of bodies: statement after statement, and what happens when one waits, fails or leaves a block. */
+/* Calls of bodies: statement after statement, until one waits, fails or leaves a block. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -27,8 +27,8 @@ GYRE_CORO(run_call)
         else if (self->want == WANT_TIMED_FUTURE)
             GYRE_AWAIT(self->rc, gyre_wait_for(self->c->future, self->c->timeout));
         else if (self->want == WANT_TIMED_CALL)
-            GYRE_AWAIT(self->rc, gyre_wait_for(GYRE_CALL(run_call, .c = self->c->callee),
-                                               self->c->timeout));
+            GYRE_AWAIT(self->rc,
+                       gyre_wait_for(GYRE_CALL(run_call, .c = self->c->callee), self->c->timeout));
         else if (self->want == WANT_YIELD)
             GYRE_YIELD_CATCH(self->rc, self->c->value);
         else

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ gyre_loop *trace_loop;
 static char text[16384];
 static size_t length;
 static unsigned reports;
-static size_t blocks_left, may_allocate;
+static atomic_size_t blocks_left, may_allocate; /* threads allocate, too */
 
 /* ---- memory ---- */
 
