@@ -62,7 +62,9 @@ GYRE_CORO(udp_send)
     GYRE_AWAIT(self->rc, gyre_sendmsg(self->udp->fd, &self->message, 0));
     self->udp->senders--;
     gyre__udp_advance_close(self->udp);
-    GYRE_RETURN(self->rc == -ECANCELED && self->udp->closing ? -EBADF : self->rc);
+    if (self->udp->closing && (self->rc == -ECANCELED || self->rc == -EINTR))
+        GYRE_RETURN(-EBADF);
+    GYRE_RETURN(self->rc);
     GYRE_FINALLY;
     gyre__udp_unref(self->udp);
     GYRE_END;

@@ -80,9 +80,9 @@ GYRE_API gyre_generator_state gyre_async_generator_get_state(const gyre_async_ge
 /*
  * Gives it up; NULL is allowed. While a step is under way it goes at the end of that. One that has
  * not ended is closed first, in a task of its own on the running loop, as asyncio does with those
- * that are left behind; where that cannot be (no loop runs, it is closing, memory is short) its
- * GYRE_FINALLY section does not run. So await gyre_async_generator_close() before where that
- * matters.
+ * that are left behind. While the loop closes, or when memory is short, that happens inside the
+ * call, and the awaits of its GYRE_FINALLY section give GYRE_ECANCELLED. Where no loop runs that
+ * section does not run. So await gyre_async_generator_close() before where that matters.
  */
 GYRE_API void gyre_async_generator_free(gyre_async_generator *generator);
 

@@ -484,6 +484,18 @@ gyre_loop *gyre_task_loop(const gyre_task *task)
     return task->future.loop;
 }
 
+/* The first frame follows the task, and its head stays there when it is done; but huge ones lie elsewhere. */
+const gyre_coro *gyre_task_coro(const gyre_task *task)
+{
+    const gyre_frame *frame = task->top;
+
+    if ((size_t)task->future.blocks * GYRE__BLOCK_UNIT > sizeof(*task))
+        return ((const gyre_frame *)(const void *)(task + 1))->coro;
+    while (frame && frame->caller)
+        frame = frame->caller;
+    return frame ? frame->coro : NULL;
+}
+
 void gyre_loop_each_task(gyre_loop *loop, bool (*visit)(gyre_task *, void *), void *arg)
 {
     gyre__link *link, *next;

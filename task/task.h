@@ -96,7 +96,9 @@ GYRE_API const char *gyre_task_name(gyre_task *task);
 GYRE_API int64_t gyre_task_set_name(gyre_task *task, const char *name); /* copied; -ENOMEM. set_name() */
 
 GYRE_API gyre_loop *gyre_task_loop(const gyre_task *task);       /* get_loop() */
-GYRE_API const gyre_coro *gyre_task_coro(const gyre_task *task); /* get_coro() */
+
+/* The coroutine it was spawned with; NULL for a finished one whose frame took more than 16 KiB. get_coro(). */
+GYRE_API const gyre_coro *gyre_task_coro(const gyre_task *task);
 
 /* The task that is running in this thread, borrowed; NULL in callbacks and outside. current_task(). */
 GYRE_API gyre_task *gyre_task_current(void);

@@ -560,6 +560,45 @@ GYRE_CORO(consumer)
     GYRE_END;
 }
 
+/* Frees one without closing it, which nothing can do later. */
+struct leaves {
+    gyre_frame frame;
+    gyre_async_generator *it;
+    bool stubborn;
+};
+GYRE_CORO(leaves)
+{
+    GYRE_BEGIN;
+    self->it = self->stubborn ? GYRE_ASYNC_GENERATOR(answers) : GYRE_ASYNC_GENERATOR(nested);
+    GYRE_TRY(gyre_async_generator_next(self->it));
+    GYRE_TRY(gyre_sleep(GYRE_FOREVER));
+    GYRE_FINALLY;
+    gyre_async_generator_free(self->it);
+    assert_int_equal(self->frame.value, GYRE_ECANCELLED);
+    GYRE_END;
+}
+
+static void test_freed_while_the_loop_closes(void **state)
+{
+    gyre_loop *loop = NULL;
+
+    (void)state;
+    assert_int_equal(gyre_loop_new(&(gyre_loop_options){.clock = GYRE_CLOCK_VIRTUAL}, &loop), 0);
+    gyre_loop_set_exception_handler(loop, report, NULL);
+    gyre_task_unref(GYRE_SPAWN_ON(loop, leaves));
+    for (int i = 0; i < 8; i++)
+        gyre_loop_run_once(loop, GYRE_MS(1));
+    gyre_loop_close(loop);
+    check_trace("F"); /* all cleanup was done, with awaits that failed */
+
+    assert_int_equal(gyre_loop_new(&(gyre_loop_options){.clock = GYRE_CLOCK_VIRTUAL}, &loop), 0);
+    gyre_loop_set_exception_handler(loop, report, NULL);
+    gyre_task_unref(GYRE_SPAWN_ON(loop, leaves, .stubborn = true));
+    gyre_loop_run_once(loop, 0);
+    gyre_loop_close(loop);
+    check_trace("GYRE_EGENERATORIGNOREDEXIT");
+}
+
 static void test_closing_the_loop_ends_it(void **state)
 {
     gyre_loop *loop;
@@ -597,6 +636,7 @@ int main(void)
         cmocka_unit_test_setup(test_freed_during_a_step_it_goes_at_its_end, start),
         cmocka_unit_test_setup(test_freed_after_it_ignored_being_closed, start),
         cmocka_unit_test_setup(test_freed_without_a_loop, start),
+        cmocka_unit_test_setup(test_freed_while_the_loop_closes, start),
         cmocka_unit_test_setup(test_closing_the_loop_ends_it, start),
     };
 

@@ -48,10 +48,31 @@ static void report(runner *r)
     emit_number(r, 0, "end", (int64_t)count_unfinished(r));
 }
 
+/* Where the loop closes: asynchronous generators that are left in mid-run need a task to end in. */
+struct give_up {
+    gyre_frame frame;
+    kept *generators;
+};
+
+GYRE_CORO(give_up)
+{
+    GYRE_BEGIN;
+    GYRE_FINALLY;
+    for (kept *k = self->generators; k; k = k->next)
+        gyre_async_generator_free(k->object);
+    GYRE_END;
+}
+
 /* No statement runs any more; blocks are left, for the loop closes. */
 static void drop(runner *r)
 {
     r->over = true;
+    if (r->async_generators) {
+        gyre_spawn_options options = {.loop = r->loop, .detached = true};
+
+        if (!GYRE_SPAWN_WITH(options, give_up, .generators = r->async_generators))
+            abort(); /* out of memory */
+    }
     gyre_loop_close(r->loop);
     for (kept *k = r->kept; k; k = k->next)
         k->release(k->object);

@@ -201,7 +201,7 @@ struct runner {
     bool over;       /* no statement runs any more */
     text trace, scratch;
     record *records, **records_end;
-    kept *kept;
+    kept *kept, *async_generators;
     call *calls;
 };
 

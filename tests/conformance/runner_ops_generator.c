@@ -82,18 +82,14 @@ static want do_gstate(call *c, const node *n)
 
 /* ---- asynchronous generators ---- */
 
-static void release_async_generator(void *object)
-{
-    gyre_async_generator_free(object);
-}
-
 static want do_anew(call *c, const node *n)
 {
-    gyre_async_generator *g =
-        new_async_generator(n->args[1].symbol->body, value_of(c, &n->args[2]));
+    kept *entry = take(c->runner, sizeof(*entry));
 
-    keep(c->runner, release_async_generator, g);
-    n->args[0].symbol->object = g;
+    *entry = (kept){.next = c->runner->async_generators};
+    entry->object = new_async_generator(n->args[1].symbol->body, value_of(c, &n->args[2]));
+    c->runner->async_generators = entry;
+    n->args[0].symbol->object = entry->object;
     return done(c, n);
 }
 

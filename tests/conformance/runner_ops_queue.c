@@ -1,4 +1,4 @@
-/* Queues. */
+/* The operations of queues. */
 #include <errno.h>
 #include <string.h>
 

@@ -28,6 +28,7 @@ struct generators {
     gyre_frame frame;
     gyre_iter *iter;
     gyre_generator *generator;
+    gyre_error *detail;
     int64_t value, sum;
 };
 GYRE_CORO(generators)
@@ -45,10 +46,12 @@ GYRE_CORO(generators)
     for (self->value = 0; self->value < 3; self->value++)
         if (gyre_generator_next(self->generator) < 0)
             GYRE_RETURN(-ENOMEM);
-    if (gyre_generator_throw(self->generator, -EIO, gyre_error_new(-EIO, "thrown")) != -EIO)
+    self->detail = gyre_error_new(-EIO, "thrown");
+    if (gyre_generator_throw(self->generator, -EIO, self->detail) != -EIO)
         GYRE_RETURN(-EPROTO);
     GYRE_RETURN(self->sum);
     GYRE_FINALLY;
+    gyre_error_unref(self->detail);
     gyre_generator_free(self->generator);
     gyre_iter_free(self->iter);
     GYRE_END;
@@ -102,9 +105,9 @@ GYRE_CORO(relay)
 /* Adds up what a generator gives. */
 struct adds {
     gyre_frame frame;
-    gyre_async_generator *it; /* owned */
-    bool gives_up;            /* frees it without closing it */
+    gyre_async_generator *it; /* borrowed */
     int64_t most;             /* values taken at most; 0: all */
+    bool closes;
     int64_t value, sum, rc;
 };
 GYRE_CORO(adds)
@@ -118,26 +121,34 @@ GYRE_CORO(adds)
     }
     GYRE_RETURN(self->sum);
     GYRE_FINALLY;
-    if (!self->gives_up)
+    if (self->closes)
         GYRE_AWAIT(self->rc, gyre_async_generator_close(self->it));
-    gyre_async_generator_free(self->it);
     GYRE_END;
 }
 
-#define ADDS(...) GYRE_TRY(self->rc, GYRE_CALL(adds, __VA_ARGS__))
+/* Adds up what a new generator gives. */
+#define ADDS(made_, ...)                                                                           \
+    do {                                                                                           \
+        self->it = (made_);                                                                        \
+        GYRE_AWAIT(self->rc, GYRE_CALL(adds, .it = self->it, __VA_ARGS__));                        \
+        gyre_async_generator_free(self->it);                                                       \
+        if (self->rc < 0)                                                                          \
+            GYRE_RETURN(self->rc);                                                                 \
+    } while (0)
 
 struct async_generators {
     gyre_frame frame;
+    gyre_async_generator *it;
     int64_t rc, sum;
 };
 GYRE_CORO(async_generators)
 {
     GYRE_BEGIN;
-    ADDS(.it = GYRE_ASYNC_GENERATOR(relay));
+    ADDS(GYRE_ASYNC_GENERATOR(relay), .closes = true);
     self->sum += self->rc;
-    ADDS(.it = GYRE_ASYNC_GENERATOR(relay), .most = 2);
+    ADDS(GYRE_ASYNC_GENERATOR(relay), .most = 2, .closes = true);
     self->sum += self->rc;
-    ADDS(.it = GYRE_ASYNC_GENERATOR(relay), .most = 2, .gives_up = true);
+    ADDS(GYRE_ASYNC_GENERATOR(relay), .most = 2);
     self->sum += self->rc;
     gyre_async_generator_free(GYRE_ASYNC_GENERATOR(ticks, .n = 1));
     GYRE_TRY(gyre_sleep(GYRE_MS(3)));
@@ -204,6 +215,7 @@ GYRE_CORO(shares)
 
 struct merges {
     gyre_frame frame;
+    gyre_async_generator *it;
     int64_t rc;
 };
 
@@ -217,13 +229,13 @@ static gyre_async_generator *merged(int64_t error)
 GYRE_CORO(merges)
 {
     GYRE_BEGIN;
-    ADDS(.it = merged(0));
-    ADDS(.it = merged(0), .most = 2);
-    ADDS(.it = merged(0), .most = 2, .gives_up = true);
-    GYRE_AWAIT(self->rc, GYRE_CALL(adds, .it = merged(-EIO)));
-    if (self->rc == -EIO)
-        GYRE_RETURN(4);
-    GYRE_RETURN(self->rc);
+    ADDS(merged(0), .closes = true);
+    ADDS(merged(0), .most = 2, .closes = true);
+    ADDS(merged(0), .most = 2);
+    self->it = merged(-EIO);
+    GYRE_AWAIT(self->rc, GYRE_CALL(adds, .it = self->it));
+    gyre_async_generator_free(self->it);
+    GYRE_RETURN(self->rc == -EIO ? 4 : self->rc);
     GYRE_END;
 }
 
@@ -253,16 +265,16 @@ static gyre_async_generator *doubled(gyre_async_generator *source, unsigned flag
 struct maps {
     gyre_frame frame;
     unsigned flags;
+    gyre_async_generator *it;
     int64_t rc;
 };
 GYRE_CORO(maps)
 {
     GYRE_BEGIN;
     for (self->flags = 0; self->flags <= GYRE_ASYNC_UNORDERED; self->flags++) {
-        ADDS(.it = doubled(GYRE_ASYNC_GENERATOR(ticks, .n = 4), self->flags), .most = 2);
-        ADDS(.it = doubled(GYRE_ASYNC_GENERATOR(ticks, .n = 4), self->flags), .most = 2,
-             .gives_up = true);
-        ADDS(.it = doubled(gyre_async_iter_from(gyre_iter_range(0, 5, 1)), self->flags));
+        ADDS(doubled(GYRE_ASYNC_GENERATOR(ticks, .n = 4), self->flags), .most = 2, .closes = true);
+        ADDS(doubled(GYRE_ASYNC_GENERATOR(ticks, .n = 4), self->flags), .most = 2);
+        ADDS(doubled(gyre_async_iter_from(gyre_iter_range(0, 5, 1)), self->flags), .closes = true);
     }
     GYRE_RETURN(self->rc);
     GYRE_END;
@@ -287,7 +299,7 @@ GYRE_CORO(batches)
 }
 
 static const torture_scenario scenarios[] = {
-    {TORTURE_MAIN(generators), .expect = 0},
+    {TORTURE_MAIN(generators), .expect = 125},
     {TORTURE_MAIN(async_generators), .expect = 8},
     {TORTURE_MAIN(shares)},
     {TORTURE_MAIN(merges), .expect = 4},

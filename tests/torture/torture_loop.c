@@ -179,7 +179,8 @@ GYRE_CORO(posts)
         GYRE_RETURN(-EAGAIN);
     while (!atomic_load(&poster.finished))
         GYRE_TRY(gyre_sleep(GYRE_US(100)));
-    GYRE_TRY(gyre_sleep(0)); /* the last one may have come after the last look */
+    GYRE_TRY(gyre_sleep(0)); /* the last one may have come after the last look, */
+    GYRE_TRY(gyre_sleep(0)); /* and what is taken in then runs after this task */
     GYRE_RETURN((int64_t)calls + (int64_t)atomic_load(&poster.failed));
     GYRE_FINALLY;
     if (poster.started)

@@ -106,7 +106,8 @@ GYRE_CORO(transfer)
     if (self->got < 0 || self->rc < 0)
         GYRE_RETURN(self->got < 0 ? self->got : self->rc);
     GYRE_TRY(self->got, self->receiver);
-    if (self->got != self->sent)
+    /* A receive that was made to look cancelled has taken its bytes along. */
+    if (self->got != self->sent && torture_current_mode() != TORTURE_ECANCELED)
         __builtin_trap();
     GYRE_RETURN(self->sent);
     GYRE_FINALLY;
