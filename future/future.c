@@ -2,6 +2,7 @@
 #include "future_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../loop/alloc.h"
@@ -90,17 +91,20 @@ static const gyre__future_class *class_of(const gyre_future *future)
 /* Never inlined: it is rare, and would burden the end of every future. */
 static __attribute__((noinline)) void report_unretrieved(gyre_future *future)
 {
+    bool is_task = future->kind == GYRE__FUTURE_TASK;
+    char task_name[24];
     const gyre_exception_context context = {
-        .message = future->kind == GYRE__FUTURE_TASK ? "error of a task was never retrieved"
-                                                     : "error of a future was never retrieved",
+        .message = is_task ? "error of a task was never retrieved"
+                           : "error of a future was never retrieved",
         .code = future->result,
         .detail = gyre__future_detail(future),
         .future = future,
-        .name = gyre_future_name(future),
+        .name = future->name || !is_task ? future->name : task_name,
         .file = future->file,
         .line = future->line,
     };
 
+    snprintf(task_name, sizeof(task_name), "Task-%u", future->id); /* as gyre_task_name() would say */
     future->refs = 1; /* the handler may look at it, and even keep it */
     gyre__future_retrieved(future);
     gyre_loop_call_exception_handler(future->loop, &context);

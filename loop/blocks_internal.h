@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 enum {
-    GYRE__BLOCK_UNIT = 16, /* finer than a cache line: of a million sleeping tasks every byte counts */
+    GYRE__BLOCK_UNIT = 16, /* finer than a cache line: of a million sleeping tasks each byte counts */
     GYRE__BLOCK_LARGEST = 1024, /* larger blocks come from the allocator itself */
     GYRE__BLOCK_CLASSES = GYRE__BLOCK_LARGEST / GYRE__BLOCK_UNIT,
 };

@@ -23,7 +23,7 @@ typedef enum gyre_clock_kind {
 #define GYRE_NS(n) ((int64_t)(n))
 #define GYRE_US(n) ((int64_t)((n)*INT64_C(1000)))
 #define GYRE_MS(n) ((int64_t)((n)*INT64_C(1000000)))
-#define GYRE_SECONDS(n) ((int64_t)((n)*1000000000.0)) /* fractions allowed */
+#define GYRE_SECONDS(n) ((int64_t)((double)(n)*1000000000.0)) /* fractions allowed */
 
 /* "No time-out" wherever a duration or deadline can be left out. */
 #define GYRE_FOREVER INT64_MAX

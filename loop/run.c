@@ -5,8 +5,8 @@
 #include "loop_internal.h"
 
 /*
- * How much longer than until the next timer the loop may sleep, so that timers close to each other share a
- * wake-up. The kernel's own default for nanosleep() and poll(); they run in their order all the same.
+ * How much longer than until the next timer the loop may sleep, so that timers close to each other
+ * share a wake-up. The kernel's own default for nanosleep() and poll(); the order is kept.
  */
 enum { TIMER_SLACK = 50000 };
 
@@ -78,7 +78,7 @@ static int64_t choose_timeout(gyre_loop *loop, uint64_t limit_ns, uint64_t *out_
     return limit_ns == GYRE__NEVER && deadlocked(loop) ? GYRE_EDEADLOCK : 0;
 }
 
-/* Says to other threads that they must wake the loop; then looks once more whether they have posted. */
+/* Says to other threads that they must wake the loop; then looks again whether they have posted. */
 static __attribute__((noinline)) int64_t fall_asleep(gyre_loop *loop, uint64_t limit_ns,
                                                      uint64_t *out_timeout)
 {
@@ -95,8 +95,8 @@ static __attribute__((noinline)) int64_t fall_asleep(gyre_loop *loop, uint64_t l
 }
 
 /*
- * Where anything is ready this only looks, and costs a system call only if there is something to submit.
- * Few functions lie between here and the system call: the way back through each is mispredicted after it.
+ * Where anything is ready this only looks, with a system call only if there is something to submit.
+ * Few functions lie between here and it, as the way back through each is mispredicted afterwards.
  */
 static int64_t phase_wait(gyre_loop *loop, uint64_t limit_ns)
 {

@@ -19,7 +19,7 @@ enum {
     GYRE__WHEEL_BITS = 8,
     GYRE__WHEEL_SLOTS = 1 << GYRE__WHEEL_BITS,
     GYRE__WHEEL_LEVELS = 6, /* 16 + 6 * 8 bits: all of uint64_t */
-    GYRE__WHEEL_LANES = 8,  /* lists a slot: walking them side by side hides the cache misses of a long one */
+    GYRE__WHEEL_LANES = 8,  /* lists a slot: walked side by side they hide their cache misses */
 };
 
 /* "Never": later deadlines are treated as this one. About 292 years. */

@@ -115,19 +115,9 @@ static void run(gyre__node *node)
 
 /* ---- making one ---- */
 
-int64_t gyre_transport_new(gyre_stream *stream, const gyre_protocol *protocol, void *self,
-                           gyre_transport **out_transport)
+static void start(gyre_transport *transport, gyre_stream *stream, const gyre_protocol *protocol,
+                  void *self)
 {
-    gyre_transport *transport;
-
-    gyre__check_thread(stream->loop, __func__);
-    if (stream->loop->closing)
-        return GYRE_ELOOPCLOSED;
-    if (stream->reader || stream->writer || stream->listener || stream->closing)
-        return -EBUSY;
-    transport = gyre_alloc(sizeof(*transport));
-    if (!transport)
-        return -ENOMEM;
     *transport = (gyre_transport){.node.run = run,
                                   .stream = stream,
                                   .protocol = protocol,
@@ -136,6 +126,22 @@ int64_t gyre_transport_new(gyre_stream *stream, const gyre_protocol *protocol, v
     stream->refs++;
     stream->listener = &transport->node;
     gyre__stream_notify(stream);
+}
+
+int64_t gyre_transport_new(gyre_stream *stream, const gyre_protocol *protocol, void *self,
+                           gyre_transport **out_transport)
+{
+    gyre_transport *transport;
+
+    gyre__check_thread(stream->loop, __func__);
+    if (stream->loop->closing)
+        return GYRE_ELOOPCLOSED;
+    if (stream->reader || stream->composing || stream->writer || stream->listener || stream->closing)
+        return -EBUSY;
+    transport = gyre_alloc(sizeof(*transport));
+    if (!transport)
+        return -ENOMEM;
+    start(transport, stream, protocol, self);
     *out_transport = transport;
     return 0;
 }
@@ -195,7 +201,7 @@ struct serve_transport {
     gyre_protocol_factory *factory;
     void *arg;
     gyre_server *server; /* set once it has started; it lives at least as long as this session */
-    gyre_transport *transport;
+    bool started;
 };
 
 static void close_client(gyre__server_client *client)
@@ -203,18 +209,20 @@ static void close_client(gyre__server_client *client)
     gyre_transport_close(GYRE__CONTAINER(client, gyre_transport, client));
 }
 
+/* The object is made last, so that each has a transport. */
 static void make_transport(struct serve_transport *self)
 {
-    void *object = self->factory(self->arg);
+    gyre_transport *transport = gyre_alloc(sizeof(*transport));
+    void *object = transport ? self->factory(self->arg) : NULL;
 
-    if (!object)
+    if (!object) {
+        gyre_free(transport);
         return;
-    if (gyre_transport_new(self->stream, self->protocol, object, &self->transport) >= 0) {
-        self->transport->client.close = close_client;
-        gyre__server_attach(self->server, &self->transport->client);
-    } else if (self->protocol->connection_lost) {
-        self->protocol->connection_lost(object, -ENOMEM);
     }
+    start(transport, self->stream, self->protocol, object);
+    transport->client.close = close_client;
+    gyre__server_attach(self->server, &transport->client);
+    self->started = true;
 }
 
 GYRE_CORO(serve_transport)
@@ -222,7 +230,7 @@ GYRE_CORO(serve_transport)
     GYRE_BEGIN;
     make_transport(self);
     GYRE_FINALLY;
-    if (!self->transport)
+    if (!self->started)
         gyre_stream_abort(self->stream);
     GYRE_END;
 }

@@ -3,7 +3,6 @@
  * producers have ended, join() waits until the last token is dealt with; then the consumers, idle
  * now, are cancelled.
  */
-#include <errno.h>
 #include <gyre/gyre.h>
 #include <stdio.h>
 
@@ -18,30 +17,27 @@ static uint64_t reproducible(void *context)
     return *state;
 }
 
-static double random_fraction(void)
-{
-    return (double)(gyre_loop_random(gyre_loop_current()) >> 11) * 0x1p-53;
-}
-
 /* Sleeps for so many seconds on average. */
 static gyre_await random_sleep(double average)
 {
-    return gyre_sleep(GYRE_SECONDS(average * 2 * random_fraction()));
+    double fraction = (double)(gyre_loop_random(gyre_loop_current()) >> 11) * 0x1p-53;
+
+    return gyre_sleep(GYRE_SECONDS(average * 2 * fraction));
 }
 
 struct producer {
     gyre_frame frame;
     gyre_queue *queue;
     int number, made;
+    intptr_t token;
 };
 GYRE_CORO(producer)
 {
     GYRE_BEGIN;
     for (; self->made < TOKENS; self->made++) {
-        intptr_t token = self->number * 100 + self->made;
-
-        printf("produced %d\n", (int)token);
-        GYRE_TRY(gyre_queue_put(self->queue, (void *)token));
+        self->token = self->number * 100 + self->made;
+        printf("produced %d\n", (int)self->token);
+        GYRE_TRY(gyre_queue_put(self->queue, (void *)self->token));
         GYRE_TRY(random_sleep(0.1));
     }
     GYRE_END;
@@ -68,12 +64,14 @@ struct main_task {
     gyre_frame frame;
     gyre_queue queue;
     gyre_future *producers[PRODUCERS], *consumers[CONSUMERS], *all;
+    int64_t rc;
 };
 GYRE_CORO(main_task)
 {
     GYRE_BEGIN;
-    if (gyre_queue_init(&self->queue, NULL) < 0)
-        GYRE_RETURN(-ENOMEM);
+    self->rc = gyre_queue_init(&self->queue, NULL);
+    if (self->rc < 0)
+        GYRE_RETURN(self->rc);
     for (int i = 0; i < PRODUCERS; i++)
         self->producers[i] =
             gyre_task_future(GYRE_SPAWN(producer, .queue = &self->queue, .number = i + 1));
@@ -90,7 +88,7 @@ GYRE_CORO(main_task)
     for (int i = 0; i < PRODUCERS; i++)
         gyre_future_unref(self->producers[i]);
     for (int i = 0; i < CONSUMERS; i++) {
-        if (self->consumers[i])
+        if (self->consumers[i]) /* else memory was short */
             gyre_future_cancel(self->consumers[i]);
         gyre_future_unref(self->consumers[i]);
     }

@@ -12,8 +12,8 @@ enum {
     EXITING = 4,
     ABORTING = 8,          /* the children were cancelled, no more are taken */
     PARENT_CANCELLED = 16, /* by the group, which takes that back at its end */
-    PARENT_WAITS = 32,     /* for the last child */
-    WAIT_CANCELLED = 64,   /* the parent was cancelled while it waited */
+    LEAVER_WAITS = 32,     /* for the last child */
+    WAIT_CANCELLED = 64,   /* and was cancelled meanwhile */
     PROPAGATE = 128,       /* a cancellation that is not the group's own comes out of it */
     CANCEL_AT_ENTRY = 256,
 };
@@ -64,6 +64,22 @@ static void cancel_parent(gyre_group *group)
     gyre_task_cancel(group->parent);
 }
 
+/* The parent, an asynchronous generator's first stepper, has ended: there is nobody to cancel. */
+static void report_late(const struct member *member)
+{
+    const gyre_future *future = &member->task->future;
+    const gyre_exception_context context = {
+        .message = "a task of a group failed when the one that entered the group had ended",
+        .code = future->result,
+        .detail = gyre__future_detail(future),
+        .name = gyre_task_name(member->task),
+        .file = future->file,
+        .line = future->line,
+    };
+
+    gyre_loop_call_exception_handler(future->loop, &context);
+}
+
 static void child_done(gyre__node *node)
 {
     struct member *member = GYRE__CONTAINER(node, struct member, callback.node);
@@ -75,15 +91,17 @@ static void child_done(gyre__node *node)
         return;
     }
     gyre__list_remove(&member->link);
-    if (group->state & PARENT_WAITS && gyre__list_empty(&group->tasks))
-        gyre__wake_task(group->parent);
+    if (group->state & LEAVER_WAITS && gyre__list_empty(&group->tasks))
+        gyre__wake_task(group->leaver);
     if (future->result >= 0 || future->state == GYRE_FUTURE_CANCELLED) {
         free_member(member);
         return;
     }
     gyre__future_retrieved(future);
     gyre__list_append(&group->failed, &member->link);
-    if (!(group->state & (ABORTING | PARENT_CANCELLED))) {
+    if (gyre_task_done(group->parent)) {
+        report_late(member);
+    } else if (!(group->state & (ABORTING | PARENT_CANCELLED))) {
         abort_group(group);
         cancel_parent(group);
     }
@@ -138,7 +156,7 @@ int64_t gyre_group_enter(gyre_group *group)
         return GYRE_ENOTASK;
     if (group->state & ENTERED)
         return GYRE_EGROUPSTATE;
-    *group = (gyre_group){.parent = task, .state = ENTERED};
+    *group = (gyre_group){.parent = gyre_task_ref(task), .state = ENTERED};
     gyre__list_init(&group->tasks);
     gyre__list_init(&group->failed);
     if (cancel)
@@ -280,6 +298,8 @@ static int64_t conclude(gyre_group *group)
         free_member(member);
     }
     set_detail(group, NULL);
+    gyre_task_unref(group->parent);
+    group->parent = NULL;
     group->state = LEFT;
     return result;
 }
@@ -297,7 +317,7 @@ static gyre_future *awaited_child(const gyre_task *task, size_t i)
 static int64_t finish_wait(gyre_task *task);
 
 /*
- * The parent stays in this one wait until it leaves the group: a child's end that is not the
+ * The task stays in this one wait until it has left the group: a child's end that is not the
  * last, or a cancellation, which goes to the children, make it wait on. What comes out has no
  * other cancellation in it than the outcome says, so a request that the outcome made is kept for
  * the next await.
@@ -310,7 +330,8 @@ static const gyre__wait_kind wait_children = {.what = "the tasks of a group",
 
 static gyre_await wait_for_children(gyre_group *group, gyre_task *task)
 {
-    group->state |= PARENT_WAITS;
+    group->state |= LEAVER_WAITS;
+    group->leaver = task;
     return gyre__park_slot(task, &wait_children, group);
 }
 
@@ -326,7 +347,7 @@ static void let_go(gyre_group *group)
     group->state |= PROPAGATE;
 }
 
-/* Takes over the cancellation of the parent. */
+/* Takes over the cancellation of the one that leaves. */
 static void wait_cancelled(gyre_group *group, gyre_task *task)
 {
     gyre_error *detail = gyre__take_message(task);
@@ -346,7 +367,7 @@ static int64_t finish_wait(gyre_task *task)
 {
     gyre_group *group = task->wait.slot.owner;
 
-    group->state &= ~(uint32_t)PARENT_WAITS;
+    group->state &= ~(uint32_t)LEAVER_WAITS;
     if (task->flags & (GYRE__TASK_MUST_CANCEL | GYRE__TASK_WAIT_CANCELLED))
         wait_cancelled(group, task);
     if (gyre__list_empty(&group->tasks))
@@ -373,7 +394,7 @@ gyre_await gyre_group_exit(gyre_group *group, int64_t body_result)
 
     if (!(group->state & ENTERED))
         return gyre__complete(task, body_result);
-    if (group->parent != task || group->state & EXITING)
+    if (group->state & EXITING)
         return gyre__complete(task, GYRE_EGROUPSTATE);
     group->state |= EXITING;
     group->body_result = body_result;

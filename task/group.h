@@ -11,8 +11,9 @@
  * them in the order in which they happened (gyre_error_current(), gyre_error_at()). A task that
  * is cancelled is no failure.
  *
- * A group that was entered must be left on every path, by the task that entered it, with the
- * result of what was inside. When the parent awaits inside the group:
+ * A group that was entered must be left on every path, with the result of what was inside; by the
+ * task that entered it, its parent, or, in an asynchronous generator, by the one that steps that by
+ * then: what fails cancels the parent. When the parent awaits inside the group:
  *
  *     gyre_group_enter(&self->group);
  *     GYRE_GROUP_SPAWN_DETACHED(&self->group, pump, .from = in, .to = out);
@@ -36,7 +37,8 @@ GYRE_BEGIN_DECLS
  * members of frames are; it may be entered again once it was left. Fields are the library's.
  */
 typedef struct gyre_group {
-    gyre_task *parent;   /* who entered it, borrowed */
+    gyre_task *parent;   /* who entered it, reference until it is left */
+    gyre_task *leaver;   /* who waits for the end of the tasks, borrowed */
     gyre__link tasks;    /* those that have not ended, oldest first */
     gyre__link failed;   /* those that ended with an error, in that order */
     int64_t body_result; /* of what was inside */
@@ -61,7 +63,8 @@ GYRE_API int64_t gyre_group_enter(gyre_group *group);
  * the task was cancelled from outside and tasks failed the result is GYRE_EGROUP, and the
  * cancellation comes with the next await. For a group that was never entered, or was left
  * already, body_result is given back. When memory is short GYRE_EGROUP comes without detail, and
- * the errors go to the exception handler.
+ * the errors go to the exception handler. GYRE_EGROUPSTATE while it is being left already. A task
+ * of the group that leaves it waits for itself.
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_group_exit(gyre_group *group, int64_t body_result);
 

@@ -17,6 +17,18 @@ static unsigned line_of(const gyre_frame *frame)
     return frame->at == GYRE__FINALLY_AT ? 0 : frame->at;
 }
 
+/* The first frame follows the task, and its head stays there when it is done; but huge ones lie elsewhere. */
+const gyre_coro *gyre_task_coro(const gyre_task *task)
+{
+    const gyre_frame *frame = task->top;
+
+    if ((size_t)task->future.blocks * GYRE__BLOCK_UNIT > sizeof(*task))
+        return ((const gyre_frame *)(const void *)(task + 1))->coro;
+    while (frame && frame->caller)
+        frame = frame->caller;
+    return frame ? frame->coro : NULL;
+}
+
 size_t gyre_task_backtrace(const gyre_task *task, gyre_frame_info *out_frames, size_t max)
 {
     size_t count = 0;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "task_internal.h"
 
@@ -91,12 +92,13 @@ static int64_t on_sigint(gyre_loop *loop, void *arg)
     return 0;
 }
 
-/* A program that ignores SIGINT or handles it goes on doing so. */
-static bool sigint_is_default(void)
+/* In the main thread only, as in asyncio; and a program that ignores SIGINT or handles it goes on doing so. */
+static bool may_take_sigint(void)
 {
     struct sigaction action;
 
-    return sigaction(SIGINT, NULL, &action) == 0 && action.sa_handler == SIG_DFL;
+    return gyre__thread_number() == getpid() && sigaction(SIGINT, NULL, &action) == 0 &&
+           action.sa_handler == SIG_DFL;
 }
 
 int64_t gyre__run(const gyre_run_options *options, const gyre_coro *coro, const void *args,
@@ -119,7 +121,7 @@ int64_t gyre__run(const gyre_run_options *options, const gyre_coro *coro, const 
         gyre_loop_close(loop);
         return -ENOMEM;
     }
-    if (!options->keep_sigint && sigint_is_default() &&
+    if (!options->keep_sigint && may_take_sigint() &&
         gyre_loop_add_signal_handler(loop, SIGINT, on_sigint, &interrupt) == 0)
         gyre__signal_only_interrupts(loop, SIGINT);
     rc = gyre_loop_run_until(loop, gyre_task_future(interrupt.main));

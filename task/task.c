@@ -214,11 +214,16 @@ static void pass_on_cancel(gyre_task *task)
 {
     const gyre__wait_kind *kind = task->waiting;
 
-    if (kind->cancel && kind->cancel(task, task->future.detail))
-        task->flags &= ~(uint32_t)GYRE__TASK_MUST_CANCEL;
+    if (!kind->cancel || !kind->cancel(task, task->future.detail))
+        return;
+    task->flags &= ~(uint32_t)GYRE__TASK_MUST_CANCEL;
+    if (!(task->flags & GYRE__TASK_WAIT_CANCELLED)) { /* the message went on to what is awaited */
+        gyre_error_unref(task->future.detail);
+        task->future.detail = NULL;
+    }
 }
 
-/* All but the future goes with the end, while it is in the cache: that may be long before the last reference. */
+/* All but the future goes with the end, while it is in the cache; others may keep that for long. */
 static void let_go(gyre_task *task)
 {
     if (task->context)
@@ -482,18 +487,6 @@ int64_t gyre_task_set_name(gyre_task *task, const char *name)
 gyre_loop *gyre_task_loop(const gyre_task *task)
 {
     return task->future.loop;
-}
-
-/* The first frame follows the task, and its head stays there when it is done; but huge ones lie elsewhere. */
-const gyre_coro *gyre_task_coro(const gyre_task *task)
-{
-    const gyre_frame *frame = task->top;
-
-    if ((size_t)task->future.blocks * GYRE__BLOCK_UNIT > sizeof(*task))
-        return ((const gyre_frame *)(const void *)(task + 1))->coro;
-    while (frame && frame->caller)
-        frame = frame->caller;
-    return frame ? frame->coro : NULL;
 }
 
 void gyre_loop_each_task(gyre_loop *loop, bool (*visit)(gyre_task *, void *), void *arg)

@@ -186,9 +186,9 @@ _Static_assert(sizeof(gyre_frame) % sizeof(gyre__word) == 0, "frames are made of
 void gyre__frame_copy_large(gyre_frame *frame, const void *args, size_t size);
 
 /*
- * Makes a frame in a place that has room for it and puts it on top. Its members are copied word by word: they
- * were written by words a moment ago, and wider reads, as memcpy() does them, would have to wait until all of
- * these have reached the cache.
+ * Makes a frame in a place that has room for it and puts it on top. Its members are copied word by
+ * word: they were written by words a moment ago, and wider reads, as memcpy() does them, would have
+ * to wait until all of these have reached the cache.
  */
 static inline gyre_frame *gyre__frame_make(gyre_task *task, void *place, const gyre_coro *coro,
                                            const void *args)
@@ -200,7 +200,8 @@ static inline gyre_frame *gyre__frame_make(gyre_task *task, void *place, const g
     const gyre__word *from = args;
     gyre_frame *frame = place;
 
-    *frame = (gyre_frame){.coro = coro, .caller = task->top, .leaf = ((const gyre_frame *)args)->leaf};
+    *frame = (gyre_frame){
+        .coro = coro, .caller = task->top, .leaf = ((const gyre_frame *)args)->leaf};
     if (words > FEW)
         gyre__frame_copy_large(frame, args, coro->frame_size);
     else

@@ -1,4 +1,4 @@
-"""The documentation's programs work: every ```c block with a main is compiled and run.
+"""The documentation is true: every ```c block with a main is compiled and run, every name exists.
 
 A block ```output right after one is what it must print. ```c build-only is compiled, not run.
 Pages are README.md and every .md file in the folders of the project.
@@ -15,6 +15,7 @@ from report import Report
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r'^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$', re.M | re.S)
+NAME = re.compile(r'\b(?:gyre|GYRE)_\w*[A-Za-z0-9]\b')
 FOLDERS = ['loop', 'future', 'task', 'net', 'tests', 'samples']
 
 
@@ -22,6 +23,14 @@ def pages():
     yield ROOT / 'README.md'
     for folder in FOLDERS:
         yield from sorted((ROOT / folder).rglob('*.md'))
+
+
+def public_names():
+    """What the public headers declare, and the error codes that their table makes."""
+    text = '\n'.join(header.read_text() for folder in FOLDERS[:4]
+                     for header in sorted((ROOT / folder).glob('*.h'))
+                     if not header.stem.endswith('_internal'))
+    return set(NAME.findall(text)) | {f'GYRE_E{name}' for name in re.findall(r'\bX\((\w+),', text)}
 
 
 def problem_of(program, expected, folder, run):
@@ -50,8 +59,12 @@ def problem_of(program, expected, folder, run):
 
 def main():
     report = Report()
+    names = public_names()
     for page in pages():
         text = page.read_text()
+        unknown = sorted(set(NAME.findall(text)) - names)
+        report.check(f'names in {page.relative_to(ROOT)}',
+                     'not in any public header: ' + ', '.join(unknown) if unknown else '')
         blocks = list(BLOCK.finditer(text))
         for block, following in zip(blocks, blocks[1:] + [None]):
             info = block['info'].split()

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "../loop/alloc.h"
+#include "../task/async_generator.h"
 #include "../task/group.h"
 #include "../task/run.h"
 #include "../task/sleep.h"
@@ -534,14 +535,11 @@ GYRE_CORO(main_eager_fails)
 struct cancels_at_once {
     gyre_frame frame;
     gyre_group *group;
-    int64_t rc;
 };
 GYRE_CORO(cancels_at_once)
 {
     GYRE_BEGIN;
     gyre_group_cancel(self->group);
-    GYRE_AWAIT(self->rc, gyre_group_exit(self->group, 0));
-    assert_int_equal(self->rc, GYRE_EGROUPSTATE); /* that is for the parent to do */
     GYRE_TRY(gyre_sleep(GYRE_MS(9)));
     GYRE_END;
 }
@@ -569,6 +567,88 @@ static void test_eager(void **state)
     assert_int_equal(RUN(main_eager), 0);
     assert_int_equal(RUN(main_eager_fails), 0);
     assert_int_equal(RUN(main_eager_cancels), 0);
+}
+
+/* ---- in an asynchronous generator, which one task steps into the group and another one out ---- */
+
+struct in_group {
+    gyre_frame frame;
+    gyre_group group;
+    int64_t result; /* of the child */
+};
+GYRE_CORO(in_group)
+{
+    GYRE_BEGIN;
+    gyre_group_enter(&self->group);
+    CHILD(&self->group, 'a', 5, self->result);
+    GYRE_YIELD(1);
+    GYRE_TRY(gyre_group_exit(&self->group, 0));
+    note("|");
+    GYRE_END;
+}
+
+struct stepper {
+    gyre_frame frame;
+    gyre_async_generator *generator;
+};
+GYRE_CORO(stepper)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(gyre_async_generator_next(self->generator));
+    GYRE_END;
+}
+
+struct main_two_steppers {
+    gyre_frame frame;
+    gyre_async_generator *generator;
+    gyre_task *task;
+    int64_t result, rc;
+};
+GYRE_CORO(main_two_steppers)
+{
+    GYRE_BEGIN;
+    self->generator = GYRE_ASYNC_GENERATOR(in_group, .result = self->result);
+    self->task = GYRE_SPAWN(stepper, .generator = self->generator);
+    GYRE_TRY(self->task);
+    gyre_task_unref(self->task); /* the group keeps its parent */
+    GYRE_AWAIT(self->rc, gyre_async_generator_next(self->generator));
+    assert_int_equal(now_ms(), 5);
+    gyre_async_generator_free(self->generator);
+    GYRE_RETURN(self->rc == GYRE_ESTOPASYNCITERATION ? 0 : self->rc);
+    GYRE_END;
+}
+
+static unsigned reported;
+
+static void count_report(gyre_loop *loop, const gyre_exception_context *context, void *arg)
+{
+    (void)loop;
+    (void)arg;
+    if (context->code == -EIO || context->code == -EPERM)
+        reported++;
+}
+
+static void handle_reports(gyre_loop *loop, void *arg)
+{
+    gyre_loop_set_exception_handler(loop, count_report, arg);
+}
+
+static void test_left_by_another(void **state)
+{
+    gyre_run_options options = DIRECT;
+
+    (void)state;
+    options.on_loop = handle_reports;
+    trace[0] = '\0';
+    reported = 0;
+    assert_int_equal(GYRE_RUN_WITH(options, main_two_steppers, .result = 0), 0);
+    assert_string_equal(trace, "a|");
+    assert_int_equal(reported, 0);
+    /* The parent has ended: there is nobody to cancel, and that is said. */
+    assert_int_equal(GYRE_RUN_WITH(options, main_two_steppers, .result = -EIO), GYRE_EGROUP);
+    EXPECT_ERRORS(-EIO);
+    assert_string_equal(trace, "a|a");
+    assert_int_equal(reported, 1);
 }
 
 /* ---- gyre_group_cancel ---- */
@@ -627,7 +707,6 @@ static void test_cancel(void **state)
 /* ---- shortage ---- */
 
 static bool refuse_memory;
-static unsigned reported;
 
 static void *scarce_alloc(void *context, size_t size)
 {
@@ -645,14 +724,6 @@ static void scarce_release(void *context, void *block)
 {
     (void)context;
     free(block);
-}
-
-static void count_report(gyre_loop *loop, const gyre_exception_context *context, void *arg)
-{
-    (void)loop;
-    (void)arg;
-    if (context->code == -EIO || context->code == -EPERM)
-        reported++;
 }
 
 struct main_shortage {
@@ -718,6 +789,7 @@ int main(void)
         cmocka_unit_test(test_nested),          cmocka_unit_test(test_eager),
         cmocka_unit_test(test_cancel),          cmocka_unit_test(test_shortage),
         cmocka_unit_test(test_close_anywhere),
+        cmocka_unit_test(test_left_by_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,9 +89,9 @@ GYRE_CORO(names)
     assert_ptr_equal(gyre_future_task(gyre_task_future(self->a)), self->a);
     assert_null(gyre_future_task(NULL));
     assert_null(gyre_task_future(NULL));
-    assert_int_equal(gyre_future_set_result(gyre_task_future(self->a), 1), GYRE_EINVALIDSTATE);
+    assert_int_equal(gyre_future_set_result(gyre_task_future(self->a), 1), GYRE_ESTATE);
     assert_int_equal(gyre_future_set_exception(gyre_task_future(self->a), -EIO, NULL),
-                     GYRE_EINVALIDSTATE);
+                     GYRE_ESTATE);
     GYRE_TRY(self->a);
     GYRE_TRY(self->b);
     assert_ptr_equal(gyre_task_coro(self->a), &worker_coro); /* of a finished one too */

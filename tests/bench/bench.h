@@ -132,7 +132,8 @@ static inline void bench_isolated(const char *memory_name, const char *time_name
             measure(result);
             _exit(write(ends[1], result, sizeof(result)) != sizeof(result));
         }
-        bench_check(child > 0 && read(ends[0], result, sizeof(result)) == sizeof(result), "a child");
+        bench_check(child > 0 && read(ends[0], result, sizeof(result)) == sizeof(result),
+                    "a child");
         waitpid(child, &status, 0);
         close(ends[0]);
         close(ends[1]);

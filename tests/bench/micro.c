@@ -1,8 +1,9 @@
 /*
  * Micro-costs: lines `name value unit`, CPU time, median of five runs.
  *
- * Each figure stands beside floor_<name>, the same work by the barest means, measured in the same run: trust
- * the ratio, as machines drift. Arguments name the lines to measure; without any it is all of them.
+ * Each figure stands beside floor_<name>, the same work by the barest means, measured in the same
+ * run: trust the ratio, as machines drift. Arguments name the lines to measure; without any it is
+ * all of them.
  */
 #include "micro_floor.h"
 #include "micro_floor_sync.h"

@@ -1,8 +1,9 @@
 /*
- * The floor: the same work by the barest means C has, to hold gyre's figures against in the same run.
+ * The floor: the same work by the barest means C has, to hold gyre's figures against in the same
+ * run.
  *
- * A task is a function pointer and a state number in a ring buffer, a timer an entry in a calendar of
- * lists. Nothing is checked, nothing can fail, be cancelled or be looked at.
+ * A task is a function pointer and a state number in a ring buffer, a timer an entry in a calendar
+ * of lists. Nothing is checked, nothing can fail, be cancelled or be looked at.
  */
 #ifndef GYRE_TESTS_BENCH_MICRO_FLOOR_H
 #define GYRE_TESTS_BENCH_MICRO_FLOOR_H
@@ -18,7 +19,7 @@ typedef struct bare_timer {
 
 typedef struct bare_task {
     bool (*step)(struct bare_task *task); /* true: finished */
-    struct bare_task *up;                 /* runs when this one has finished; in the free list: the next */
+    struct bare_task *up; /* runs when this one has finished; in the free list: the next */
     uint32_t at, count;
     uint64_t arg;
     bare_timer timer;

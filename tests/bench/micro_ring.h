@@ -1,4 +1,4 @@
-/* Operations of the kernel that do nothing: gyre's, and raw liburing with the same ring and a plain one. */
+/* Operations that do nothing: gyre's, and liburing's own on the same ring and on a plain one. */
 #ifndef GYRE_TESTS_BENCH_MICRO_RING_H
 #define GYRE_TESTS_BENCH_MICRO_RING_H
 
@@ -74,8 +74,7 @@ static double raw_nops(unsigned batch, unsigned flags)
         for (unsigned i = 0; i < batch; i++)
             io_uring_prep_nop(io_uring_get_sqe(&ring));
         io_uring_submit_and_wait(&ring, batch);
-        io_uring_for_each_cqe(&ring, head, cqe)
-            seen++;
+        io_uring_for_each_cqe(&ring, head, cqe) seen++;
         io_uring_cq_advance(&ring, seen);
         bench_check(seen == batch, "a no-op");
     }

@@ -134,7 +134,8 @@ static double micro_lock(void)
 
     gyre_lock_init(&lock);
     micro_open();
-    return micro_run(GYRE_SPAWN_ON(micro_loop, locker, .lock = &lock, .left = 4 * ITEMS), 4 * ITEMS);
+    return micro_run(GYRE_SPAWN_ON(micro_loop, locker, .lock = &lock, .left = 4 * ITEMS),
+                     4 * ITEMS);
 }
 
 /* Holds the lock until both wait for it; from then on each release hands it over. */
