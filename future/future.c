@@ -111,6 +111,12 @@ static __attribute__((noinline)) void report_unretrieved(gyre_future *future)
     future->refs--;
 }
 
+static void free_user_callback(gyre_loop *loop, struct user_callback *user)
+{
+    gyre_context_unref(user->context);
+    gyre__blocks_give(&loop->blocks, user, sizeof(*user));
+}
+
 static void drop_callbacks(gyre_future *future)
 {
     gyre__callback *callback = future->callbacks;
@@ -120,12 +126,9 @@ static void drop_callbacks(gyre_future *future)
         gyre__callback *next = (gyre__callback *)(void *)callback->node.next;
 
         /* Embedded entries hold a reference to the future, so only users' are left here. */
-        if (callback->node.run == run_user_callback) {
-            struct user_callback *user = GYRE__CONTAINER(callback, struct user_callback, callback);
-
-            gyre_context_unref(user->context);
-            gyre__blocks_give(&future->loop->blocks, user, sizeof(*user));
-        }
+        if (callback->node.run == run_user_callback)
+            free_user_callback(future->loop,
+                               GYRE__CONTAINER(callback, struct user_callback, callback));
         callback = next;
     }
 }
@@ -133,7 +136,7 @@ static void drop_callbacks(gyre_future *future)
 static void free_future(gyre_future *future)
 {
     gyre_loop *loop = future->loop;
-    size_t size;
+    size_t size = sizeof(struct plain);
 
     if (future->callbacks)
         drop_callbacks(future);
@@ -152,7 +155,6 @@ static void free_future(gyre_future *future)
     } else {
         struct plain *plain = GYRE__CONTAINER(future, struct plain, future);
 
-        size = sizeof(*plain);
         if (plain->release)
             plain->release(plain->pointer);
     }
@@ -187,6 +189,8 @@ static void schedule_callbacks(gyre_future *future)
         gyre__ready_push(&future->loop->ready, &callback->node);
         callback = next;
     }
+    if (__builtin_expect(future->loop->closed, 0))
+        gyre__drain_ready(future->loop); /* nobody else would: they only let go of what they hold */
 }
 
 void gyre__future_finish_result(gyre_future *future, int64_t value)
@@ -430,12 +434,6 @@ void gyre__future_remove(gyre_future *future, gyre__callback *callback)
         next->prev = callback->prev;
     else if (future->callbacks)
         future->callbacks->prev = callback->prev;
-}
-
-static void free_user_callback(gyre_loop *loop, struct user_callback *user)
-{
-    gyre_context_unref(user->context);
-    gyre__blocks_give(&loop->blocks, user, sizeof(*user));
 }
 
 static void run_user_callback(gyre__node *node)

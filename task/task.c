@@ -488,15 +488,3 @@ gyre_loop *gyre_task_loop(const gyre_task *task)
 {
     return task->future.loop;
 }
-
-void gyre_loop_each_task(gyre_loop *loop, bool (*visit)(gyre_task *, void *), void *arg)
-{
-    gyre__link *link, *next;
-
-    gyre__check_thread(loop, __func__);
-    for (link = loop->tasks.next; link != &loop->tasks; link = next) {
-        next = link->next;
-        if (!visit(GYRE__CONTAINER(link, gyre_task, link), arg))
-            return;
-    }
-}

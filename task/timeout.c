@@ -88,6 +88,8 @@ static int64_t enter(gyre_timeout *timeout, gyre_task *task, uint64_t when_ns, b
     rc = start_handle(timeout, has_passed);
     if (rc < 0)
         timeout->state = OUTSIDE;
+    else
+        gyre_task_ref(task);
     return rc;
 }
 
@@ -115,19 +117,21 @@ int64_t gyre_timeout_enter(gyre_timeout *timeout, int64_t delay_ns)
 int64_t gyre_timeout_exit(gyre_timeout *timeout, int64_t result)
 {
     bool expired = timeout->state == EXPIRING;
+    gyre_task *task = timeout->task;
 
     if (!is_inside(timeout))
         return result;
     gyre__check_thread(loop_of(timeout), __func__);
     stop_handle(timeout);
     timeout->state = expired ? EXPIRED : OUTSIDE;
-    if (!expired || gyre_task_uncancel(timeout->task) > timeout->requests)
-        return result;
-    /* Nobody else has cancelled the task since: this cancellation is ours. */
-    if (result != GYRE_ECANCELLED)
-        return result;
-    gyre_error_clear();
-    return GYRE_ETIMEOUT;
+    timeout->task = NULL;
+    /* If nobody else has cancelled the task since, this cancellation is ours. */
+    if (expired && gyre_task_uncancel(task) <= timeout->requests && result == GYRE_ECANCELLED) {
+        gyre_error_clear();
+        result = GYRE_ETIMEOUT;
+    }
+    gyre_task_unref(task);
+    return result;
 }
 
 int64_t gyre_timeout_reschedule(gyre_timeout *timeout, uint64_t when_ns)
@@ -152,7 +156,7 @@ uint64_t gyre_timeout_when(const gyre_timeout *timeout)
 
 void gyre__timeout_enter_expired(gyre_timeout *timeout, gyre_task *task)
 {
-    *timeout = (gyre_timeout){.task = task, .requests = task->cancels};
+    *timeout = (gyre_timeout){.task = gyre_task_ref(task), .requests = task->cancels};
     gyre__timer_init(&timeout->timer, timer_due);
     expire(timeout);
 }

@@ -40,7 +40,7 @@ GYRE_BEGIN_DECLS
  * members of frames are; it may be entered again once it was left. Fields are the library's.
  */
 typedef struct gyre_timeout {
-    gyre_task *task;   /* whose scope it is, borrowed */
+    gyre_task *task;   /* whose scope it is, reference while inside */
     uint64_t when;     /* the deadline, GYRE_NO_DEADLINE: none */
     uint32_t requests; /* cancellations of the task that were there before */
     uint32_t state;    /* enum timeout_state in timeout.c */

@@ -21,6 +21,7 @@
 #include "net/connect.h"
 #include "net/resolver.h"
 #include "net/server.h"
+#include "task/factory.h"
 #include "task/run.h"
 #include "task/sleep.h"
 #include "task/timeout.h"
@@ -380,9 +381,86 @@ static void the_loop_ends_first(void **state)
     assert_int_equal(sessions_ended, 1);
 }
 
+/* Sessions and attempts begin in an iteration of their own even where tasks are eager. */
+struct main_eager {
+    gyre_frame frame;
+    gyre_server *server;
+    gyre_stream *streams[5];
+    gyre_address address;
+    int i;
+    int64_t rc;
+};
+GYRE_CORO(main_eager)
+{
+    GYRE_BEGIN;
+    assert_int_equal(gyre_loop_set_task_factory(gyre_loop_current(), gyre_eager_task_factory, NULL), 0);
+    self->rc = GYRE_START_SERVER(&self->server, OPTIONS(.port = 0), echo);
+    assert_int_equal(self->rc, 0);
+    for (self->i = 0; self->i < 5; self->i++) {
+        GYRE_AWAIT(self->rc, gyre_open_connection("localhost", gyre_server_port(self->server), NULL,
+                                                  &self->streams[self->i]));
+        assert_int_equal(self->rc, 0);
+        GYRE_AWAIT(self->rc, GYRE_CALL(say, .stream = self->streams[self->i], .word = "eager"));
+        assert_int_equal(self->rc, 1);
+    }
+    gyre_stream_abort(self->streams[0]);
+    /* An attempt that is over before spawning it returns: no socket of this family can be had. */
+    self->address = (gyre_address){.storage.ss_family = 99, .length = 2};
+    GYRE_AWAIT(self->rc, gyre_open_connection_to(&self->address, NULL, &self->streams[0]));
+    assert_true(self->rc < 0);
+    assert_null(self->streams[0]);
+    for (self->i = 1; self->i < 5; self->i++)
+        gyre_stream_abort(self->streams[self->i]);
+    GYRE_TRY(gyre_sleep(GYRE_MS(2)));
+    GYRE_TRY(gyre_server_stop(self->server, GYRE_MS(100)));
+    gyre_server_free(self->server);
+    GYRE_END;
+}
+static void eager_tasks(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_eager), 0);
+}
+
+/* Bound to an address of one family, only peers of that family are tried. */
+struct main_local {
+    gyre_frame frame;
+    gyre_server *server;
+    gyre_stream *stream;
+    gyre_address local, peer;
+    int64_t rc;
+};
+GYRE_CORO(main_local)
+{
+    GYRE_BEGIN;
+    self->rc = GYRE_START_SERVER(&self->server, OPTIONS(.port = 0), echo);
+    assert_int_equal(gyre_address_parse(&self->local, "127.0.0.9", 0), 0);
+    GYRE_AWAIT(self->rc, gyre_open_connection("localhost", gyre_server_port(self->server),
+                                              &(gyre_connect_options){.local = &self->local},
+                                              &self->stream));
+    assert_int_equal(self->rc, 0);
+    assert_int_equal(gyre_stream_local(self->stream, &self->peer), 0);
+    gyre_address_set_port(&self->peer, 0);
+    assert_true(gyre_address_equal(&self->peer, &self->local));
+    gyre_stream_abort(self->stream);
+    assert_int_equal(gyre_address_parse(&self->local, "::1", 0), 0);
+    GYRE_AWAIT(self->rc, gyre_open_connection("127.0.0.1", gyre_server_port(self->server),
+                                              &(gyre_connect_options){.local = &self->local},
+                                              &self->stream));
+    assert_int_equal(self->rc, -EADDRNOTAVAIL);
+    gyre_server_free(self->server);
+    GYRE_END;
+}
+static void local_address(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_local), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(eager_tasks),        cmocka_unit_test(local_address),
         cmocka_unit_test(many_connections),   cmocka_unit_test(no_more_than_allowed),
         cmocka_unit_test(out_of_descriptors), cmocka_unit_test(unix_sockets),
         cmocka_unit_test(what_cannot_listen), cmocka_unit_test(names_and_races),

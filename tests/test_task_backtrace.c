@@ -68,8 +68,8 @@ static const char *base(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* What gyre_loop_dump() prints; freed by the caller. */
-static char *dump(gyre_loop *loop)
+/* What gyre_loop_dump() prints; freed by the caller. Not inlined: gcc 12 would warn of a dangling `text`. */
+static __attribute__((noinline)) char *dump(gyre_loop *loop)
 {
     char *text = NULL;
     size_t size;

@@ -788,8 +788,7 @@ int main(void)
         cmocka_unit_test(test_child_cancelled), cmocka_unit_test(test_cancelled_from_outside),
         cmocka_unit_test(test_nested),          cmocka_unit_test(test_eager),
         cmocka_unit_test(test_cancel),          cmocka_unit_test(test_shortage),
-        cmocka_unit_test(test_close_anywhere),
-        cmocka_unit_test(test_left_by_another),
+        cmocka_unit_test(test_close_anywhere),  cmocka_unit_test(test_left_by_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

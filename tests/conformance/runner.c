@@ -87,8 +87,8 @@ static void drop(runner *r)
 /* ---- a script ---- */
 
 /*
- * Errors that leave callbacks are logged. Other reports stand in for what CPython says when it collects an
- * object (a generator that ignores being closed, an error that nobody retrieved): no part of a trace.
+ * Errors that leave callbacks are logged. The other reports are no part of a trace: a deadlock,
+ * which has a line of its own, and what CPython says when it collects an object.
  */
 static void on_error(gyre_loop *loop, const gyre_exception_context *context, void *arg)
 {
