@@ -12,6 +12,7 @@
 typedef struct gyre__backend {
     struct io_uring ring;
     const char *mode;                 /* rung of the set-up ladder */
+    uint8_t cancel_flags;             /* of the SQEs that cancel: no completion of their own, if the kernel can */
     bool ready;                       /* the ring is mapped */
     bool enabled;                     /* rings start disabled, so that the running thread becomes the issuer */
     uint64_t verbs;                   /* bit per supported gyre__verb */
@@ -34,6 +35,9 @@ typedef struct gyre__seam {
 
 /* Sets the seam of a loop; borrowed, NULL takes it away. */
 void gyre__loop_set_seam(gyre_loop *loop, const gyre__seam *seam);
+
+/* Where the ladder begins: 0, the best mode. Tests set it, to run in those of older kernels too. */
+extern unsigned gyre__ring_rung;
 
 int64_t gyre__backend_init(gyre__backend *backend, unsigned entries);
 void gyre__backend_fini(gyre__backend *backend);

@@ -225,6 +225,7 @@ static void call_close_hooks(gyre_loop *loop)
 static void finish_operations(gyre_loop *loop)
 {
     while (loop->backend.in_flight) {
+        gyre__op_cancel(&loop->wake_op); /* kernels before 5.19 cannot cancel all at once */
         gyre__backend_cancel_all(loop);
         gyre__backend_poll(loop, GYRE_SECONDS(1));
         gyre__drain_ready(loop);

@@ -59,7 +59,8 @@ GYRE_API const char *gyre_loop_error_text(void);
  * their end with every await failing at once with GYRE_ECANCELLED, operations in flight are cancelled
  * and waited for, handles and timers are dropped. Then the memory goes, except for what references to
  * futures, tasks and handles still keep. GYRE_ELOOPRUNNING from inside the loop. NULL is allowed.
- * In the child of a fork() it only drops the memory and the descriptors.
+ * In the child of a fork() it only drops the memory and the descriptors; references to futures, tasks and
+ * handles of it are void then, and must not be given back.
  */
 GYRE_API int64_t gyre_loop_close(gyre_loop *loop);
 
@@ -113,7 +114,10 @@ typedef int64_t gyre_callback(gyre_loop *loop, void *arg);
 GYRE_API int64_t gyre_call_soon(gyre_loop *loop, gyre_callback *callback, void *arg,
                                 gyre_handle **out_handle);
 
-/* Runs it delay_ns from now; a negative delay means at once, yet after what is ready. call_later(). */
+/*
+ * Runs it delay_ns from now; a negative delay means at once, yet after what is ready. call_later().
+ * A sleeping loop may wake up to 50 us after a deadline, so that near timers share a wake-up.
+ */
 GYRE_API int64_t gyre_call_later(gyre_loop *loop, int64_t delay_ns, gyre_callback *callback, void *arg,
                                  gyre_handle **out_handle);
 
@@ -127,7 +131,8 @@ GYRE_API int64_t gyre_call_at_priority(gyre_loop *loop, uint64_t when_ns, int16_
 
 /*
  * From any thread: runs the callback in the loop's thread. Calls of one thread keep their order.
- * call_soon_threadsafe(). The loop must not be closed meanwhile. Errors: -ENOMEM, GYRE_ELOOPCLOSED.
+ * call_soon_threadsafe(). The loop must not be closed meanwhile. Errors: -ENOMEM, GYRE_ELOOPCLOSED;
+ * GYRE_EFORKED in the child of a fork().
  */
 GYRE_API int64_t gyre_call_soon_threadsafe(gyre_loop *loop, gyre_callback *callback, void *arg);
 

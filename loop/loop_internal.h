@@ -71,7 +71,8 @@ struct gyre_loop {
     gyre__link tasks; /* all unfinished tasks, oldest first: task/ */
     size_t task_count;
     uint32_t task_ids;
-    unsigned closing_awaits; /* awaits refused because the loop closes */
+    unsigned closing_awaits; /* awaits refused because the loop closes, while ... */
+    size_t closing_tasks;    /* ... this many tasks were left */
     gyre__link close_hooks;
     void *slots[8]; /* one per room-owned singleton: see enum gyre__loop_slot */
 

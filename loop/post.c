@@ -55,6 +55,8 @@ int64_t gyre_call_soon_threadsafe(gyre_loop *loop, gyre_callback *callback, void
 
     if (atomic_load_explicit(&loop->posts_closed, memory_order_relaxed))
         return GYRE_ELOOPCLOSED;
+    if (loop->generation != gyre__fork_generation)
+        return GYRE_EFORKED;
     user = gyre_alloc(sizeof(*user));
     if (!user)
         return -ENOMEM;

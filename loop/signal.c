@@ -1,5 +1,6 @@
 /* Signal handlers: the C handler sets a bit and wakes the loop; the callback runs as a handle. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 
 #include "alloc.h"
@@ -23,15 +24,21 @@ enum { SIGNALS = 65 };
 /* Which loop owns a signal: read by the C handler in any thread. */
 static _Atomic(gyre_loop *) owners[SIGNALS];
 
+/* C handlers that run just now, in whichever threads: a loop must not go while one of them looks at it. */
+static atomic_int handlers;
+
 static void on_signal(int number)
 {
     int saved = errno;
-    gyre_loop *loop = atomic_load(&owners[number]);
+    gyre_loop *loop;
 
+    atomic_fetch_add(&handlers, 1);
+    loop = atomic_load(&owners[number]);
     if (loop) {
         atomic_fetch_or(&loop->signals_pending, UINT64_C(1) << (number - 1));
         gyre__wake(loop);
     }
+    atomic_fetch_sub(&handlers, 1);
     errno = saved;
 }
 
@@ -130,12 +137,20 @@ void gyre__signal_only_interrupts(gyre_loop *loop, int number)
     }
 }
 
+/* Bounded, as a fork() in the middle of a handler of another thread leaves the count up in the child. */
+static void wait_for_handlers(void)
+{
+    for (int i = 0; i < 1000 && atomic_load(&handlers) > 0; i++)
+        sched_yield();
+}
+
 static void remove_slot(gyre_loop *loop, struct gyre__signal_slot **at)
 {
     struct gyre__signal_slot *slot = *at;
 
     sigaction(slot->number, &slot->before, NULL);
     atomic_store(&owners[slot->number], NULL);
+    wait_for_handlers();
     *at = slot->next;
     loop->signals -= !slot->only_interrupts;
     slot->callback = NULL;

@@ -163,6 +163,12 @@ int64_t gyre__lookup_start(gyre__lookup *lookup)
     return rc;
 }
 
+void gyre__lookup_settle(void)
+{
+    pthread_mutex_lock(&lane.lock); /* which deliver() holds */
+    pthread_mutex_unlock(&lane.lock);
+}
+
 bool gyre__lookup_abandon(gyre__lookup *lookup)
 {
     bool mine;

@@ -35,6 +35,11 @@ int64_t gyre__lookup_start(gyre__lookup *lookup);
  */
 bool gyre__lookup_abandon(gyre__lookup *lookup);
 
+/*
+ * Waits until the thread that posted is done with the loop: it still has to wake it, and the loop may be gone soon.
+ */
+void gyre__lookup_settle(void);
+
 void gyre__lookup_free(gyre__lookup *lookup);
 
 #endif

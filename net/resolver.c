@@ -55,6 +55,7 @@ static void lookup_done(gyre__node *node)
 {
     gyre__lookup *lookup = GYRE__CONTAINER(node, gyre__lookup, post.node);
 
+    gyre__lookup_settle();
     if (!lookup->task) { /* abandoned after it had been posted */
         gyre__lookup_free(lookup);
         return;

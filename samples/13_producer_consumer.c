@@ -1,8 +1,8 @@
 /*
- * 13_producer_consumer: three producers make ten tokens each, ten consumers use them up. When the
- * producers have ended, join() waits until the last token is dealt with; then the consumers, idle
- * now, are cancelled.
+ * 13_producer_consumer: three producers make ten tokens each, ten consumers use them up. Joining
+ * the queue waits until the last is dealt with; then the consumers, idle now, are cancelled.
  */
+#include <errno.h>
 #include <gyre/gyre.h>
 #include <stdio.h>
 
@@ -17,12 +17,10 @@ static uint64_t reproducible(void *context)
     return *state;
 }
 
-/* Sleeps for so many seconds on average. */
-static gyre_await random_sleep(double average)
+/* Sleeps for so many nanoseconds on average. */
+static gyre_await random_sleep(int64_t average)
 {
-    double fraction = (double)(gyre_loop_random(gyre_loop_current()) >> 11) * 0x1p-53;
-
-    return gyre_sleep(GYRE_SECONDS(average * 2 * fraction));
+    return gyre_sleep((int64_t)(gyre_loop_random(gyre_loop_current()) % (uint64_t)(2 * average)));
 }
 
 struct producer {
@@ -38,7 +36,7 @@ GYRE_CORO(producer)
         self->token = self->number * 100 + self->made;
         printf("produced %d\n", (int)self->token);
         GYRE_TRY(gyre_queue_put(self->queue, (void *)self->token));
-        GYRE_TRY(random_sleep(0.1));
+        GYRE_TRY(random_sleep(GYRE_MS(100)));
     }
     GYRE_END;
 }
@@ -53,7 +51,7 @@ GYRE_CORO(consumer)
     GYRE_BEGIN;
     for (;;) {
         GYRE_TRY(gyre_queue_get(self->queue, &self->token));
-        GYRE_TRY(random_sleep(0.3));
+        GYRE_TRY(random_sleep(GYRE_MS(300)));
         gyre_queue_task_done(self->queue);
         printf("consumed %d\n", (int)(intptr_t)self->token);
     }
@@ -63,34 +61,29 @@ GYRE_CORO(consumer)
 struct main_task {
     gyre_frame frame;
     gyre_queue queue;
-    gyre_future *producers[PRODUCERS], *consumers[CONSUMERS], *all;
-    int64_t rc;
+    gyre_future *tasks[PRODUCERS + CONSUMERS], *all;
 };
 GYRE_CORO(main_task)
 {
     GYRE_BEGIN;
-    self->rc = gyre_queue_init(&self->queue, NULL);
-    if (self->rc < 0)
-        GYRE_RETURN(self->rc);
+    if (gyre_queue_init(&self->queue, NULL) < 0)
+        GYRE_RETURN(-ENOMEM);
     for (int i = 0; i < PRODUCERS; i++)
-        self->producers[i] =
+        self->tasks[i] =
             gyre_task_future(GYRE_SPAWN(producer, .queue = &self->queue, .number = i + 1));
-    for (int i = 0; i < CONSUMERS; i++)
-        self->consumers[i] = gyre_task_future(GYRE_SPAWN(consumer, .queue = &self->queue));
-
-    self->all = gyre_gather(NULL, PRODUCERS, self->producers, 0);
+    for (int i = PRODUCERS; i < PRODUCERS + CONSUMERS; i++)
+        self->tasks[i] = gyre_task_future(GYRE_SPAWN(consumer, .queue = &self->queue));
+    self->all = gyre_gather(NULL, PRODUCERS, self->tasks, 0);
     GYRE_TRY(self->all);
     puts("---- done producing");
     GYRE_TRY(gyre_queue_join(&self->queue));
     puts("---- all is consumed");
     GYRE_FINALLY;
     gyre_future_unref(self->all);
-    for (int i = 0; i < PRODUCERS; i++)
-        gyre_future_unref(self->producers[i]);
-    for (int i = 0; i < CONSUMERS; i++) {
-        if (self->consumers[i]) /* else memory was short */
-            gyre_future_cancel(self->consumers[i]);
-        gyre_future_unref(self->consumers[i]);
+    for (int i = 0; i < PRODUCERS + CONSUMERS; i++) {
+        if (self->tasks[i]) /* else memory was short */
+            gyre_future_cancel(self->tasks[i]);
+        gyre_future_unref(self->tasks[i]);
     }
     gyre_queue_fini(&self->queue);
     GYRE_END;

@@ -36,8 +36,9 @@
  *
  * Pitfalls, most of which do not compile (tests/misuse proves each):
  *   - A local variable does not survive an await: keep it in the frame. With gcc an initialised local
- *     whose scope reaches over an await is an error; clang sees it under
- *     -Wconditional-uninitialized only. Blocks without awaits may have locals.
+ *     whose scope reaches over an await is an error, with clang reading it afterwards is one under -Wall. One
+ *     that is set later than declared: clang says so under -Wall, gcc warns under -Wall if it optimises.
+ *     Blocks without awaits may have locals.
  *   - No await inside a switch statement: an error. Use if and else, or loops.
  *   - Two awaits on one line: an error (duplicate case).
  *   - A call that returns gyre_await without GYRE_AWAIT or GYRE_TRY: an error.

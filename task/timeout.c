@@ -141,6 +141,8 @@ int64_t gyre_timeout_reschedule(gyre_timeout *timeout, uint64_t when_ns)
     gyre__check_thread(loop_of(timeout), __func__);
     stop_handle(timeout);
     timeout->when = when_ns;
+    if (!gyre__running && when_ns != GYRE_NO_DEADLINE)
+        return GYRE_ESTATE; /* as in asyncio, which takes the time from the running loop */
     return start_handle(timeout, when_ns <= gyre_loop_time(loop_of(timeout)));
 }
 

@@ -70,8 +70,8 @@ GYRE_API int64_t gyre_timeout_exit(gyre_timeout *timeout, int64_t result);
 /*
  * Sets a new deadline, GYRE_NO_DEADLINE for none; one that has passed counts as now. May be
  * called from other tasks and callbacks. Gives 0. GYRE_ESTATE when the scope is not entered, was
- * left or has expired; -ENOMEM, for a deadline that has passed only: then there is none.
- * reschedule().
+ * left or has expired. No deadline at all is set upon -ENOMEM, for one that has passed only, and
+ * GYRE_ESTATE where no loop is running. reschedule().
  */
 GYRE_API int64_t gyre_timeout_reschedule(gyre_timeout *timeout, uint64_t when_ns);
 

@@ -3,12 +3,16 @@
 
 #include "inspect.h"
 
-enum { HOPELESS = 1000000 }; /* awaits, after which a task is taken to ignore its cancellation for good */
+enum { HOPELESS = 1000000 }; /* awaits without any task ending: then one ignores its cancellation for good */
 
 void gyre__closing_await(const gyre_task *task)
 {
     gyre_loop *loop = task->future.loop;
 
+    if (loop->closing_tasks != loop->task_count) {
+        loop->closing_tasks = loop->task_count; /* some have ended since */
+        loop->closing_awaits = 0;
+    }
     if (++loop->closing_awaits > HOPELESS)
         gyre__fatal("gyre_loop_close: %s (%s) goes on awaiting although its loop is being closed",
                     gyre_task_name((gyre_task *)(uintptr_t)task), task->top->coro->name);

@@ -42,6 +42,8 @@ static int close_and_start_anew(void *arg)
     unsigned before = unit_descriptors();
     gyre_loop *loop;
 
+    if (gyre_call_soon_threadsafe(arg, unit_trace_callback, "child") != GYRE_EFORKED)
+        return 6;
     if (gyre_loop_current() || gyre_loop_close(arg) != 0)
         return 1;
     if (unit_descriptors() >= before)

@@ -27,6 +27,23 @@ static void refuses_bad_options(void **state)
     assert_null(loop);
 }
 
+static void the_largest_ring(void **state)
+{
+    gyre_loop *loop;
+    int64_t rc = gyre_loop_new(&(gyre_loop_options){.ring_entries = 32768}, &loop);
+
+    (void)state;
+    if (rc == GYRE_ENORING && strstr(gyre_loop_error_text(), "memory")) {
+        print_message("%s\n", gyre_loop_error_text());
+        skip();
+    }
+    assert_int_equal(rc, 0);
+    gyre_call_soon(loop, unit_trace_callback, "", NULL);
+    assert_int_equal(gyre_loop_run_once(loop, 0), 1);
+    gyre_loop_close(loop);
+    unit_assert_trace("");
+}
+
 static int64_t close_inside(gyre_loop *loop, void *arg)
 {
     *(int64_t *)arg = gyre_loop_close(loop);
@@ -143,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens_and_closes),
         cmocka_unit_test(refuses_bad_options),
+        cmocka_unit_test(the_largest_ring),
         cmocka_unit_test(cannot_be_closed_while_it_runs),
         cmocka_unit_test(objects_outlive_it),
         cmocka_unit_test(another_one_can_be_closed_inside),

@@ -274,7 +274,8 @@ static void several_completions_of_one(void **state)
             gyre_loop_run_once(loop, GYRE_MS(1));
         assert_int_equal(read(ends[0], &byte, 1), 1);
     }
-    assert_int_equal(more_came, 3);
+    assert_true(more_came >= 3);
+    more_came = 0;
     assert_int_equal(stats_of(loop).operations, 1);
     gyre__op_cancel(&job.op);
     run_until_ended(loop, 1);
@@ -364,8 +365,33 @@ static void closing_with_many_in_flight(void **state)
     close(ends[1]);
 }
 
+/* As on kernels before 5.17 and 5.19: cancellations have completions, and there is none of everything. */
+static void older_cancellations(void **state)
+{
+    gyre_loop *loop = unit_loop();
+    struct job job;
+    char byte;
+    int ends[2];
+
+    (void)state;
+    loop->backend.cancel_flags = 0;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    start(loop, &job,
+          &(gyre__request){.verb = GYRE__OP_READ, .fd = ends[0], .addr = &byte, .length = 1});
+    gyre_loop_run_once(loop, 0);
+    gyre__op_cancel(&job.op);
+    gyre__op_cancel(&job.op);
+    run_until_ended(loop, 1);
+    assert_int_equal(job.op.res, -ECANCELED);
+    assert_int_equal(stats_of(loop).operations, 0);
+    close(ends[0]);
+    close(ends[1]);
+    gyre_loop_close(loop);
+}
+
 int main(void)
 {
+    static const char *const modes[] = {"defer_taskrun", "coop_taskrun", "plain"};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(one_nop, forget_ended),
         cmocka_unit_test_setup(a_full_queue_and_overflows, forget_ended),
@@ -378,7 +404,14 @@ int main(void)
         cmocka_unit_test_setup(verbs_that_are_unknown, forget_ended),
         cmocka_unit_test_setup(the_seam, forget_ended),
         cmocka_unit_test_setup(closing_with_many_in_flight, forget_ended),
+        cmocka_unit_test_setup(older_cancellations, forget_ended),
     };
+    int failures = 0;
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    /* In the modes of older kernels, too. */
+    for (gyre__ring_rung = 0; gyre__ring_rung < 3; gyre__ring_rung++) {
+        print_message("mode %s or lower\n", modes[gyre__ring_rung]);
+        failures += cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return failures;
 }

@@ -15,12 +15,12 @@
 #include "../task/sleep.h"
 #include "support/unit.h"
 
-/* In the child: io_uring_setup() fails with this errno from now on. */
-static int refuse_setup(int error)
+/* In the child: this system call fails with this errno from now on. */
+static int refuse_call(unsigned number, int error)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
@@ -38,6 +38,7 @@ struct expectation {
     int error;
     int64_t code;
     const char *words[4];
+    unsigned call; /* 0: io_uring_setup */
 };
 
 static int check_refusal(const struct expectation *expected)
@@ -64,7 +65,7 @@ static int under_filter(void *arg)
 {
     const struct expectation *expected = arg;
 
-    if (refuse_setup(expected->error) < 0)
+    if (refuse_call(expected->call ? expected->call : __NR_io_uring_setup, expected->error) < 0)
         return NO_FILTER;
     return check_refusal(expected);
 }
@@ -90,6 +91,18 @@ static void by_seccomp_with_enosys(void **state)
 {
     (void)state;
     refused((struct expectation){ENOSYS, GYRE_ENORING, {"seccomp", "docker run"}});
+}
+
+/* A filter that knows of one of the three calls only. */
+static void in_part(void **state)
+{
+    const unsigned calls[] = {__NR_io_uring_enter, __NR_io_uring_register};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        refused((struct expectation){EPERM, GYRE_ENORING, {"seccomp", "io_uring_enter"}, calls[i]});
+        refused((struct expectation){ENOSYS, GYRE_ENORING, {"seccomp", "io_uring_register"}, calls[i]});
+    }
 }
 
 static void for_want_of_memory(void **state)
@@ -213,7 +226,7 @@ GYRE_CORO(never)
 static int run_under_filter(void *arg)
 {
     (void)arg;
-    if (refuse_setup(EPERM) < 0)
+    if (refuse_call(__NR_io_uring_setup, EPERM) < 0)
         return NO_FILTER;
     return GYRE_RUN(never) == GYRE_ENORING && gyre_loop_error_text()[0] ? 0 : WRONG_CODE;
 }
@@ -233,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_seccomp_with_eperm),
         cmocka_unit_test(by_seccomp_with_enosys),
+        cmocka_unit_test(in_part),
         cmocka_unit_test(for_want_of_memory),
         cmocka_unit_test(for_want_of_descriptors),
         cmocka_unit_test(for_another_reason),

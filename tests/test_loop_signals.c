@@ -1,6 +1,7 @@
 /* Signal handlers of a loop: delivery, replacing, removing, ownership, waking a sleeping loop. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -192,6 +193,39 @@ static void sigpipe_is_held_back_while_a_loop_lives(void **state)
     assert_false(sigismember(&blocked, SIGPIPE));
 }
 
+/* Signals that come to other threads all the while that loops come and go. */
+static atomic_bool storm_over;
+
+static void *storm(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&storm_over))
+        pthread_kill(pthread_self(), SIGUSR1);
+    return NULL;
+}
+
+static void loops_come_and_go_in_a_storm(void **state)
+{
+    pthread_t threads[2];
+
+    (void)state;
+    signal(SIGUSR1, SIG_IGN);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, storm, NULL);
+    for (int i = 0; i < 300; i++) {
+        gyre_loop *loop = unit_loop_with(&(gyre_loop_options){.ring_entries = 2});
+
+        assert_int_equal(gyre_loop_add_signal_handler(loop, SIGUSR1, stop, "x"), 0);
+        gyre_loop_run_once(loop, GYRE_US(200));
+        gyre_loop_close(loop);
+    }
+    atomic_store(&storm_over, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    signal(SIGUSR1, SIG_DFL);
+    unit_forget_trace();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +237,7 @@ int main(void)
         cmocka_unit_test(one_loop_owns_a_signal),
         cmocka_unit_test(bad_numbers),
         cmocka_unit_test(errors_are_reported),
+        cmocka_unit_test(loops_come_and_go_in_a_storm),
         cmocka_unit_test(sigpipe_is_held_back_while_a_loop_lives),
     };
 

@@ -227,9 +227,37 @@ static void one_that_never_ends_aborts(void **state)
                        "goes on awaiting although its loop is being closed");
 }
 
+/* But many that each await a few times in their cleanup are no reason to abort. */
+struct tidy {
+    gyre_frame frame;
+    int i;
+    int64_t rc;
+};
+GYRE_CORO(tidy)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(gyre_sleep(GYRE_FOREVER));
+    GYRE_FINALLY;
+    for (self->i = 0; self->i < 12; self->i++)
+        GYRE_AWAIT(self->rc, gyre_sleep(1));
+    GYRE_END;
+}
+
+static void many_that_await_a_little(void **state)
+{
+    gyre_loop *loop = unit_loop();
+
+    (void)state;
+    for (int i = 0; i < 100000; i++)
+        gyre_task_unref(GYRE_SPAWN_ON(loop, tidy));
+    gyre_loop_run_once(loop, 0);
+    gyre_loop_close(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_that_await_a_little),
         cmocka_unit_test(whatever_they_wait_for), cmocka_unit_test(before_they_started),
         cmocka_unit_test(a_cycle_of_tasks),       cmocka_unit_test(closing_does_not_nest),
         cmocka_unit_test(errors_are_reported),    cmocka_unit_test(one_that_never_ends_aborts),

@@ -224,7 +224,7 @@ static void test_cancelled_after_the_notification(void **state)
     drop(3, tasks);
 }
 
-/* Cancelled again while it waits for the lock: it goes on with that, and the last message counts. */
+/* Cancelled again while it waits for the lock: it goes on, and the last message counts. */
 static void test_cancelled_while_it_takes_the_lock_again(void **state)
 {
     gyre_error *first = gyre_error_new(GYRE_ECANCELLED, "first");

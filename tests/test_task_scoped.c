@@ -1,4 +1,4 @@
-/* Coroutines under a lock, condition or semaphore: when they start, the release on every way out. */
+/* Coroutines under a lock, condition or semaphore: when they start; the release on each way out. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

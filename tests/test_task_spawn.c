@@ -55,6 +55,8 @@ GYRE_CORO(order)
     assert_int_equal(self->rc, -ENOMEM);
     GYRE_AWAIT(self->rc, (gyre_task *)NULL);
     assert_int_equal(self->rc, -ENOMEM);
+    GYRE_AWAIT(self->rc, gyre_task_current());
+    assert_int_equal(self->rc, GYRE_ESELFAWAIT);
     gyre_task_unref(self->a);
     gyre_task_unref(self->b);
     GYRE_RETURN(99);

@@ -1,5 +1,5 @@
 /* An initialised local whose scope reaches over an await: it would be garbage afterwards. */
-// must not compile: gcc
+// must not compile: gcc clang -Wall
 #include <gyre/gyre.h>
 
 struct body {

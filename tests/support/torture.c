@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../loop/backend_internal.h"
 #include "torture_internal.h"
 
 enum {
@@ -171,6 +172,8 @@ int torture_main(int argc, char **argv, const torture_scenario *scenarios, size_
                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     gyre_loop *loop;
 
+    if (getenv("TEST_RING_RUNG")) /* 1 or 2: the ring modes of older kernels */
+        gyre__ring_rung = (unsigned)atoi(getenv("TEST_RING_RUNG"));
     if (shared == MAP_FAILED) {
         perror("mmap");
         return 1;

@@ -1,6 +1,8 @@
 /* Helpers of the unit tests. */
 #include "unit.h"
 
+#include "../../loop/backend_internal.h"
+
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +12,15 @@
 #include <unistd.h>
 
 /* ---- loops ---- */
+
+/* TEST_RING_RUNG=1 or 2: the ring modes of older kernels. */
+static __attribute__((constructor)) void choose_mode(void)
+{
+    const char *rung = getenv("TEST_RING_RUNG");
+
+    if (rung)
+        gyre__ring_rung = (unsigned)atoi(rung);
+}
 
 gyre_loop *unit_loop_with(const gyre_loop_options *options)
 {
@@ -60,6 +71,11 @@ void unit_trace(const char *format, ...)
     va_start(args, format);
     vsnprintf(trace + used, sizeof(trace) - used, format, args);
     va_end(args);
+}
+
+void unit_forget_trace(void)
+{
+    trace[0] = '\0';
 }
 
 void unit__assert_trace(const char *expected, const char *file, int line)

@@ -23,6 +23,8 @@ gyre_loop *unit_loop_with(const gyre_loop_options *options);
 
 void unit_trace(const char *format, ...) GYRE_PRINTF(1, 2); /* adds a word, after a space */
 
+void unit_forget_trace(void);
+
 /* Fails unless the trace is `expected`; empties it. */
 #define unit_assert_trace(expected) unit__assert_trace((expected), __FILE__, __LINE__)
 void unit__assert_trace(const char *expected, const char *file, int line);

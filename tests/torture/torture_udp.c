@@ -129,7 +129,7 @@ GYRE_CORO(close_under)
     self->sender = GYRE_SPAWN(fill_up, .udp = self->near);
     if (!self->sender)
         GYRE_RETURN(-ENOMEM);
-    GYRE_TRY(gyre_sleep(GYRE_MS(5)));
+    GYRE_TRY(gyre_sleep(GYRE_MS(30)));
     gyre_udp_close(self->near);
     self->near = NULL;
     GYRE_TRY(self->sender);
