@@ -2,11 +2,17 @@
 #include "udp_internal.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../loop/alloc.h"
 #include "../loop/provided_internal.h"
+
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
 
 enum { DEFAULT_QUEUE = 256, FITS_PROVIDED = 8000 };
 
@@ -82,6 +88,36 @@ static void received_more(gyre__op *op)
         take_buffer(GYRE__CONTAINER(op, gyre_udp, receive), op);
 }
 
+/* Size of the datagrams that the kernel joined into one (UDP_GRO), or 0. */
+static size_t joined_size(struct msghdr *message)
+{
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part))
+        if (part->cmsg_level == SOL_UDP && part->cmsg_type == UDP_GRO) {
+            int size;
+
+            memcpy(&size, CMSG_DATA(part), sizeof(size));
+            return size > 0 ? (size_t)size : 0;
+        }
+    return 0;
+}
+
+/* A single-shot receive: one datagram, or several joined ones. */
+static void take_single(gyre_udp *udp, size_t length)
+{
+    size_t kept = length < GYRE__UDP_LARGEST ? length : GYRE__UDP_LARGEST;
+    size_t size = joined_size(&udp->shape);
+
+    if (size && size < kept) {
+        for (size_t at = 0; at < kept; at += size) {
+            size_t part = kept - at < size ? kept - at : size;
+
+            enqueue(udp, &udp->from.storage, udp->shape.msg_namelen, udp->single + at, part, part);
+        }
+        return;
+    }
+    enqueue(udp, &udp->from.storage, udp->shape.msg_namelen, udp->single, kept, length);
+}
+
 static void start_receive(gyre_udp *udp);
 
 void gyre__udp_advance_close(gyre_udp *udp)
@@ -104,8 +140,7 @@ static void received_last(gyre__node *node)
     if (op->flags & IORING_CQE_F_BUFFER)
         take_buffer(udp, op);
     else if (op->res >= 0)
-        enqueue(udp, &udp->from.storage, udp->shape.msg_namelen, udp->single,
-                (size_t)op->res < GYRE__UDP_LARGEST ? (size_t)op->res : GYRE__UDP_LARGEST, (size_t)op->res);
+        take_single(udp, (size_t)op->res);
     else if (op->res == -EINVAL && udp->multishot)
         udp->multishot = false; /* before Linux 6.0 */
     else if (op->res != -ECANCELED && op->res != -ENOBUFS && op->res != -EINTR && op->res != -EAGAIN)
@@ -120,7 +155,11 @@ static void received_last(gyre__node *node)
 
 static void start_receive(gyre_udp *udp)
 {
-    gyre__request request = {.verb = GYRE__OP_RECVMSG, .fd = udp->fd, .addr = &udp->shape, .length = 1, .flags = MSG_TRUNC};
+    gyre__request request = {.verb = GYRE__OP_RECVMSG,
+                             .fd = udp->fd,
+                             .addr = &udp->shape,
+                             .length = 1,
+                             .flags = MSG_TRUNC};
     int64_t rc;
 
     if (udp->active)
@@ -137,6 +176,8 @@ static void start_receive(gyre_udp *udp)
         udp->shape.msg_name = &udp->from.storage;
         udp->shape.msg_iov = &udp->whole;
         udp->shape.msg_iovlen = 1;
+        udp->shape.msg_control = udp->control;
+        udp->shape.msg_controllen = sizeof(udp->control);
     }
     rc = !udp->multishot && !udp->single ? -ENOMEM : gyre__op_start(udp->loop, &udp->receive, &request);
     if (rc < 0) {
@@ -259,7 +300,9 @@ static int64_t open_socket(const gyre_udp_options *options)
 
     if (fd < 0)
         return -errno;
-    if ((options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0) ||
+    if (options->gro && setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on)) < 0 && errno != ENOPROTOOPT)
+        rc = -errno;
+    else if ((options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0) ||
         (options->broadcast && setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) < 0) ||
         (options->local &&
          bind(fd, gyre_address_raw(options->local), options->local->length) < 0) ||
@@ -302,7 +345,8 @@ int64_t gyre_udp_open(gyre_loop *loop, const gyre_udp_options *options, gyre_udp
     udp->fd = (int)fd;
     udp->limit = options->queue_limit ? options->queue_limit : DEFAULT_QUEUE;
     udp->last = &udp->first;
-    udp->multishot = options->max_size <= FITS_PROVIDED && gyre__provided_need(loop) == 0;
+    udp->multishot = !options->gro && options->max_size <= FITS_PROVIDED &&
+                     gyre__provided_need(loop) == 0;
     udp->is_unix = family_of(options) == AF_UNIX;
     gyre__op_init(&udp->receive, received_last, received_more);
     udp->hook.close = on_loop_close;

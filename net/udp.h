@@ -25,6 +25,8 @@ typedef struct gyre_udp_options {
     const gyre_address *peer;  /* connect to it: datagrams of others are ignored, errors of the peer are seen */
     int family;                /* where neither address says it; default AF_INET */
     bool reuse_port;           /* SO_REUSEPORT */
+    bool gro;                  /* let the kernel join datagrams of one sender on their way in (UDP_GRO, Linux 5.0); they
+                                  are taken apart again here. For many datagrams from one peer; as with max_size */
     bool broadcast;            /* allow sending to broadcast addresses */
     size_t queue_limit;        /* datagrams waiting to be read; default 256 */
     size_t max_size;           /* largest datagram that must arrive whole; default 8000. Above that datagrams are

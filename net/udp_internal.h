@@ -29,6 +29,7 @@ struct gyre_udp {
     struct msghdr shape;     /* of what is received: room for an address; the kernel's while active */
     struct iovec whole;      /* single-shot only */
     gyre_address from;
+    _Alignas(struct cmsghdr) char control[64]; /* single-shot: where the kernel says that it joined datagrams */
     char *single;            /* single-shot buffer, where the kernel has no multishot */
     struct gyre__datagram *first, **last;
     size_t queued, limit;

@@ -5,7 +5,8 @@
 static int64_t trace_result(gyre_future *future, void *word)
 {
     unit_trace("%s=%s", (char *)word,
-               gyre_future_cancelled(future) ? "cancelled" : gyre_err_name(gyre_future_result(future)));
+               gyre_future_cancelled(future) ? "cancelled"
+                                             : gyre_err_name(gyre_future_result(future)));
     return 0;
 }
 

@@ -1,4 +1,6 @@
-/* Futures: values, errors, pointers; states in which they cannot be set; errors nobody retrieved. */
+/*
+ * Futures: values, errors, pointers; states in which they cannot be set; errors nobody retrieved.
+ */
 #include <stdlib.h>
 
 #include "../future/future.h"

@@ -114,8 +114,8 @@ static void it_does_not_nest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gives_the_result),   cmocka_unit_test(stopped_before_it_is_done),
-        cmocka_unit_test(other_refusals),     cmocka_unit_test(deadlocks_are_seen),
+        cmocka_unit_test(gives_the_result), cmocka_unit_test(stopped_before_it_is_done),
+        cmocka_unit_test(other_refusals),   cmocka_unit_test(deadlocks_are_seen),
         cmocka_unit_test(it_does_not_nest),
     };
 

@@ -1,4 +1,7 @@
-/* The allocator hook and the small blocks: every byte through the hook, all given back, sizes and alignment. */
+/*
+ * The allocator hook and the small blocks: every byte through the hook, all given back, sizes and
+ * alignment.
+ */
 #include <stdlib.h>
 
 #include "../future/future.h"
@@ -115,8 +118,8 @@ static void a_loop_without_memory(void **state)
 
 static void shortage_in_a_loop(void **state)
 {
-    gyre_loop *loop = unit_loop_with(
-        &(gyre_loop_options){.clock = GYRE_CLOCK_VIRTUAL, .direct_blocks = true});
+    gyre_loop *loop =
+        unit_loop_with(&(gyre_loop_options){.clock = GYRE_CLOCK_VIRTUAL, .direct_blocks = true});
     gyre_future *future = gyre_future_new(loop);
     gyre_handle *handle = NULL;
 

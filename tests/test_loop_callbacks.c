@@ -154,12 +154,9 @@ static void closing_drops_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(run_in_order_turn_by_turn),
-        cmocka_unit_test(cancelled_ones_do_not_run),
-        cmocka_unit_test(one_cancels_the_next),
-        cmocka_unit_test(one_cancels_itself),
-        cmocka_unit_test(errors_are_reported),
-        cmocka_unit_test(closing_drops_them),
+        cmocka_unit_test(run_in_order_turn_by_turn), cmocka_unit_test(cancelled_ones_do_not_run),
+        cmocka_unit_test(one_cancels_the_next),      cmocka_unit_test(one_cancels_itself),
+        cmocka_unit_test(errors_are_reported),       cmocka_unit_test(closing_drops_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,8 @@ static void run_once_with_a_bound(void **state)
     assert_int_equal(gyre_loop_run_once(loop, GYRE_MS(30)), 1);
     unit_assert_trace("100ms");
     assert_int_equal(gyre_loop_time(loop), 100000000);
-    assert_int_equal(gyre_loop_run_once(loop, GYRE_SECONDS(1000)), 0); /* nothing at all to wait for */
+    assert_int_equal(gyre_loop_run_once(loop, GYRE_SECONDS(1000)),
+                     0); /* nothing at all to wait for */
     assert_int_equal(gyre_loop_time(loop), UINT64_C(1000100000000));
     gyre_loop_close(loop);
 }
@@ -57,8 +58,8 @@ static uint64_t own_random(void *context)
 static void ones_own(void **state)
 {
     struct own own = {5000, 7};
-    gyre_loop *loop = unit_loop_with(
-        &(gyre_loop_options){.now = own_now, .random = own_random, .context = &own});
+    gyre_loop *loop =
+        unit_loop_with(&(gyre_loop_options){.now = own_now, .random = own_random, .context = &own});
 
     (void)state;
     assert_int_equal(gyre_loop_time(loop), 5000);

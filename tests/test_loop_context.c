@@ -109,8 +109,10 @@ GYRE_CORO(parent)
     self->old = gyre_context_copy();
     self->tasks[0] = GYRE_SPAWN(child, .word = "a");
     gyre_context_set(&user, value("bob"));
-    self->tasks[1] = GYRE_SPAWN_WITH(((gyre_spawn_options){.context = self->old}), child, .word = "b");
-    self->tasks[2] = GYRE_SPAWN_WITH(((gyre_spawn_options){.empty_context = true}), child, .word = "c");
+    self->tasks[1] =
+        GYRE_SPAWN_WITH(((gyre_spawn_options){.context = self->old}), child, .word = "b");
+    self->tasks[2] =
+        GYRE_SPAWN_WITH(((gyre_spawn_options){.empty_context = true}), child, .word = "c");
     GYRE_TRY(gyre_sleep(15));
     unit_trace("parent:%s", (char *)gyre_context_get(&user));
     GYRE_TRY(self->tasks[0]);
@@ -130,10 +132,11 @@ GYRE_CORO(parent)
 static void tasks_take_a_copy(void **state)
 {
     (void)state;
-    assert_int_equal(
-        GYRE_RUN_WITH(((gyre_run_options){.loop.clock = GYRE_CLOCK_VIRTUAL}), parent), 0);
-    unit_assert_trace("a:ann b:ann c:nobody a:ann b:ann c:nobody parent:bob a:child b:child c:child "
-                      "call:bob call:bob call:child parent:child");
+    assert_int_equal(GYRE_RUN_WITH(((gyre_run_options){.loop.clock = GYRE_CLOCK_VIRTUAL}), parent),
+                     0);
+    unit_assert_trace(
+        "a:ann b:ann c:nobody a:ann b:ann c:nobody parent:bob a:child b:child c:child "
+        "call:bob call:bob call:child parent:child");
     assert_int_equal(alive, 0);
 }
 
@@ -151,7 +154,8 @@ GYRE_CORO(setter)
         if (self->i % 100 == 0)
             GYRE_TRY(gyre_sleep(0));
     }
-    unit_trace("%s%s %d", (char *)gyre_context_get(&user), (char *)gyre_context_get(&request), alive);
+    unit_trace("%s%s %d", (char *)gyre_context_get(&user), (char *)gyre_context_get(&request),
+               alive);
     GYRE_RETURN(0);
     GYRE_END;
 }

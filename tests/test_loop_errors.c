@@ -84,8 +84,7 @@ static void groups_hold_their_members(void **state)
     gyre_error *member = gyre_error_new(GYRE_EUSER(1), "member");
     gyre_error *group = gyre_error_new_group(
         "group", 2, (gyre_error_item[]){{GYRE_EUSER(1), member}, {-EPIPE, NULL}});
-    gyre_error *outer =
-        gyre_error_new_group(NULL, 1, (gyre_error_item[]){{GYRE_EGROUP, group}});
+    gyre_error *outer = gyre_error_new_group(NULL, 1, (gyre_error_item[]){{GYRE_EGROUP, group}});
 
     (void)state;
     gyre_error_unref(member);

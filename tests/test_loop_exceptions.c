@@ -86,8 +86,8 @@ static int64_t dawdle(gyre_loop *loop, void *arg)
 
 static void debug_mode_reports_what_is_slow(void **state)
 {
-    gyre_loop *loop = unit_loop_with(
-        &(gyre_loop_options){.clock = GYRE_CLOCK_VIRTUAL, .debug = true});
+    gyre_loop *loop =
+        unit_loop_with(&(gyre_loop_options){.clock = GYRE_CLOCK_VIRTUAL, .debug = true});
 
     (void)state;
     assert_true(gyre_loop_get_debug(loop));

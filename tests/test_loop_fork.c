@@ -1,4 +1,6 @@
-/* fork(): the child may only close the loop; using it aborts; the parent's goes on; new loops work. */
+/*
+ * fork(): the child may only close the loop; using it aborts; the parent's goes on; new loops work.
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>

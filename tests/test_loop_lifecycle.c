@@ -82,7 +82,8 @@ static void objects_outlive_it(void **state)
     assert_int_equal(gyre_call_soon(loop, unit_trace_callback, "", NULL), GYRE_ELOOPCLOSED);
     assert_int_equal(gyre_call_later(loop, 0, unit_trace_callback, "", NULL), GYRE_ELOOPCLOSED);
     assert_int_equal(gyre_call_soon_threadsafe(loop, unit_trace_callback, ""), GYRE_ELOOPCLOSED);
-    assert_int_equal(gyre_loop_add_signal_handler(loop, 10, unit_trace_callback, ""), GYRE_ELOOPCLOSED);
+    assert_int_equal(gyre_loop_add_signal_handler(loop, 10, unit_trace_callback, ""),
+                     GYRE_ELOOPCLOSED);
     assert_null(gyre_future_new(loop));
     assert_ptr_equal(gyre_future_loop(future), loop);
     assert_int_equal(gyre_future_cancel(future), 1);
@@ -94,7 +95,9 @@ static void objects_outlive_it(void **state)
     gyre_future_unref(future);
 }
 
-/* A callback of a running loop makes, uses and closes another one; the outer one goes on as before. */
+/*
+ * A callback of a running loop makes, uses and closes another one; the outer one goes on as before.
+ */
 static int64_t use_inner_loop(gyre_loop *outer, void *arg)
 {
     gyre_loop *inner = unit_loop();
@@ -158,14 +161,10 @@ static void many_come_and_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opens_and_closes),
-        cmocka_unit_test(refuses_bad_options),
-        cmocka_unit_test(the_largest_ring),
-        cmocka_unit_test(cannot_be_closed_while_it_runs),
-        cmocka_unit_test(objects_outlive_it),
-        cmocka_unit_test(another_one_can_be_closed_inside),
-        cmocka_unit_test(two_take_turns),
-        cmocka_unit_test(many_come_and_go),
+        cmocka_unit_test(opens_and_closes),   cmocka_unit_test(refuses_bad_options),
+        cmocka_unit_test(the_largest_ring),   cmocka_unit_test(cannot_be_closed_while_it_runs),
+        cmocka_unit_test(objects_outlive_it), cmocka_unit_test(another_one_can_be_closed_inside),
+        cmocka_unit_test(two_take_turns),     cmocka_unit_test(many_come_and_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

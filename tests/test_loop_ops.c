@@ -1,4 +1,7 @@
-/* Operations: full queues, overflows, cancelling, races with the completion, the seam, the statistics. */
+/*
+ * Operations: full queues, overflows, cancelling, races with the completion, the seam, the
+ * statistics.
+ */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -91,7 +94,9 @@ static void a_full_queue_and_overflows(void **state)
     gyre_loop_close(loop);
 }
 
-/* Reads that wait, all completed in one go: more completions at a time than the queue has room for. */
+/*
+ * Reads that wait, all completed in one go: more completions at a time than the queue has room for.
+ */
 static void completions_overflow(void **state)
 {
     enum { JOBS = 200 };
@@ -140,7 +145,7 @@ static void a_read_is_cancelled(void **state)
     gyre_loop_run_once(loop, 0);
     assert_int_equal(ended, 0);
     gyre__op_cancel(&job.op);
-    gyre__op_cancel(&job.op); /* twice is harmless */
+    gyre__op_cancel(&job.op);      /* twice is harmless */
     assert_true(job.op.in_flight); /* the completion is the only end */
     run_until_ended(loop, 1);
     assert_int_equal(job.op.res, -ECANCELED);
@@ -365,7 +370,10 @@ static void closing_with_many_in_flight(void **state)
     close(ends[1]);
 }
 
-/* As on kernels before 5.17 and 5.19: cancellations have completions, and there is none of everything. */
+/*
+ * As on kernels before 5.17 and 5.19: cancellations have completions, and there is none of
+ * everything.
+ */
 static void older_cancellations(void **state)
 {
     gyre_loop *loop = unit_loop();

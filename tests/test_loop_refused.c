@@ -1,4 +1,7 @@
-/* io_uring refused: by a seccomp filter, by limits. The code, and a text that says why and what to do. */
+/*
+ * io_uring refused: by a seccomp filter, by limits. The code, and a text that says why and what to
+ * do.
+ */
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -84,13 +87,14 @@ static void refused(struct expectation expected)
 static void by_seccomp_with_eperm(void **state)
 {
     (void)state;
-    refused((struct expectation){EPERM, GYRE_ENORING, {"seccomp", "docker run", "io_uring_setup"}});
+    refused(
+        (struct expectation){EPERM, GYRE_ENORING, {"seccomp", "docker run", "io_uring_setup"}, 0});
 }
 
 static void by_seccomp_with_enosys(void **state)
 {
     (void)state;
-    refused((struct expectation){ENOSYS, GYRE_ENORING, {"seccomp", "docker run"}});
+    refused((struct expectation){ENOSYS, GYRE_ENORING, {"seccomp", "docker run"}, 0});
 }
 
 /* A filter that knows of one of the three calls only. */
@@ -101,36 +105,39 @@ static void in_part(void **state)
     (void)state;
     for (int i = 0; i < 2; i++) {
         refused((struct expectation){EPERM, GYRE_ENORING, {"seccomp", "io_uring_enter"}, calls[i]});
-        refused((struct expectation){ENOSYS, GYRE_ENORING, {"seccomp", "io_uring_register"}, calls[i]});
+        refused(
+            (struct expectation){ENOSYS, GYRE_ENORING, {"seccomp", "io_uring_register"}, calls[i]});
     }
 }
 
 static void for_want_of_memory(void **state)
 {
     (void)state;
-    refused((struct expectation){ENOMEM, GYRE_ENORING, {"memory", "ulimit -l", "KiB"}});
+    refused((struct expectation){ENOMEM, GYRE_ENORING, {"memory", "ulimit -l", "KiB"}, 0});
 }
 
 static void for_want_of_descriptors(void **state)
 {
     (void)state;
-    refused((struct expectation){EMFILE, -EMFILE, {"ulimit -n"}});
+    refused((struct expectation){EMFILE, -EMFILE, {"ulimit -n"}, 0});
 }
 
 static void for_another_reason(void **state)
 {
     (void)state;
-    refused((struct expectation){EIO, GYRE_ENORING, {"io_uring_setup failed", "Input/output"}});
+    refused((struct expectation){EIO, GYRE_ENORING, {"io_uring_setup failed", "Input/output"}, 0});
 }
 
 /* A kernel without the newer flags: every rung of the ladder is tried before giving up. */
 static void with_einval_for_every_flag(void **state)
 {
     (void)state;
-    refused((struct expectation){EINVAL, GYRE_ENORING, {"io_uring"}});
+    refused((struct expectation){EINVAL, GYRE_ENORING, {"io_uring"}, 0});
 }
 
-/* What a kernel without io_uring says, and the sysctl, as far as they can be told here without one. */
+/*
+ * What a kernel without io_uring says, and the sysctl, as far as they can be told here without one.
+ */
 static void the_texts_themselves(void **state)
 {
     (void)state;
@@ -189,7 +196,7 @@ static void with_one_descriptor_left(void **state)
 /* Not every kernel counts rings as locked memory. */
 static int unprivileged_without_memlock(void *arg)
 {
-    struct expectation expected = {0, GYRE_ENORING, {"locked memory", "ulimit -l is 0 KiB"}};
+    struct expectation expected = {0, GYRE_ENORING, {"locked memory", "ulimit -l is 0 KiB"}, 0};
     struct rlimit limit = {0, 0};
 
     (void)arg;

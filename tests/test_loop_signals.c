@@ -130,7 +130,8 @@ static void one_loop_owns_a_signal(void **state)
 
     (void)state;
     assert_int_equal(gyre_loop_add_signal_handler(one, SIGUSR1, unit_trace_callback, "one"), 0);
-    assert_int_equal(gyre_loop_add_signal_handler(two, SIGUSR1, unit_trace_callback, "two"), -EBUSY);
+    assert_int_equal(gyre_loop_add_signal_handler(two, SIGUSR1, unit_trace_callback, "two"),
+                     -EBUSY);
     assert_int_equal(gyre_loop_remove_signal_handler(two, SIGUSR1), 0);
     raise(SIGUSR1);
     unit_run_dry(two);
@@ -148,7 +149,8 @@ static void bad_numbers(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        assert_int_equal(gyre_loop_add_signal_handler(loop, numbers[i], unit_trace_callback, ""), -EINVAL);
+        assert_int_equal(gyre_loop_add_signal_handler(loop, numbers[i], unit_trace_callback, ""),
+                         -EINVAL);
     assert_int_equal(gyre_loop_add_signal_handler(loop, SIGRTMAX, unit_trace_callback, "rtmax"), 0);
     raise(SIGRTMAX);
     unit_run_dry(loop);

@@ -1,4 +1,7 @@
-/* Posts from other threads: order within each thread, no lost wake-up, stopping, deadlocks not imagined. */
+/*
+ * Posts from other threads: order within each thread, no lost wake-up, stopping, deadlocks not
+ * imagined.
+ */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -37,7 +40,8 @@ static void *send(void *arg)
     while (!atomic_load(&flood.go))
         ;
     for (uintptr_t i = 0; i < POSTS; i++) {
-        assert_int_equal(gyre_call_soon_threadsafe(flood.loop, receive, (void *)(thread << 32 | i)), 0);
+        assert_int_equal(gyre_call_soon_threadsafe(flood.loop, receive, (void *)(thread << 32 | i)),
+                         0);
         if (i % 509 == 0)
             nanosleep(&(struct timespec){.tv_nsec = (long)(thread * 7000 + i % 13 * 1000)}, NULL);
     }

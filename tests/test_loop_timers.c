@@ -27,7 +27,8 @@ static void equal_deadlines_keep_their_order(void **state)
         gyre_call_at(loop, 5, unit_trace_callback, words[i], NULL);
     }
     assert_int_equal(gyre_loop_run_once(loop, GYRE_FOREVER), 1);
-    unit_assert_trace("a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n");
+    unit_assert_trace(
+        "a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n");
     gyre_loop_close(loop);
 }
 

@@ -1,4 +1,7 @@
-/* The wheel and the heap against a model: millions of random operations, the order exact to the nanosecond. */
+/*
+ * The wheel and the heap against a model: millions of random operations, the order exact to the
+ * nanosecond.
+ */
 #include <stdlib.h>
 
 #include "../loop/timers_internal.h"
@@ -287,9 +290,9 @@ static void a_crowded_slot(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(from_zero),      cmocka_unit_test(fine_steps),
-        cmocka_unit_test(coarse_steps),   cmocka_unit_test(near_the_edges),
-        cmocka_unit_test(few_timers),     cmocka_unit_test(a_crowded_slot),
+        cmocka_unit_test(from_zero),    cmocka_unit_test(fine_steps),
+        cmocka_unit_test(coarse_steps), cmocka_unit_test(near_the_edges),
+        cmocka_unit_test(few_timers),   cmocka_unit_test(a_crowded_slot),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,6 +156,44 @@ static void large_datagrams(void **state)
     assert_int_equal(GYRE_RUN(main_large), 0);
 }
 
+/* What was sent in one go is joined by the kernel, and comes apart again. */
+struct main_joined {
+    gyre_frame frame;
+    gyre_udp *a, *b;
+    gyre_address to, from;
+    char data[5000], buffer[2000];
+    size_t at;
+    int64_t n;
+};
+GYRE_CORO(main_joined)
+{
+    GYRE_BEGIN;
+    assert_int_equal(gyre_address_parse(&self->to, "127.0.0.1", 0), 0);
+    assert_int_equal(gyre_udp_open(gyre_loop_current(),
+                                   &(gyre_udp_options){.local = &self->to, .gro = true}, &self->b),
+                     0);
+    assert_int_equal(gyre_udp_local(self->b, &self->to), 0);
+    self->a = open_on_loopback(NULL, 0);
+    for (size_t i = 0; i < sizeof(self->data); i++)
+        self->data[i] = (char)(i * 7);
+    GYRE_AWAIT(self->n, gyre_udp_send_segments(self->a, self->data, 4500, 1000, &self->to));
+    assert_int_equal(self->n, 4500);
+    while (self->at < 4500) {
+        GYRE_AWAIT(self->n, gyre_udp_recv(self->b, self->buffer, sizeof(self->buffer), &self->from));
+        assert_int_equal(self->n, self->at < 4000 ? 1000 : 500);
+        assert_memory_equal(self->buffer, self->data + self->at, (size_t)self->n);
+        self->at += (size_t)self->n;
+    }
+    gyre_udp_close(self->a);
+    gyre_udp_close(self->b);
+    GYRE_END;
+}
+static void joined_datagrams(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_joined), 0);
+}
+
 struct main_connected {
     gyre_frame frame;
     gyre_udp *server, *client, *stranger;
@@ -210,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(datagrams),
         cmocka_unit_test(large_datagrams),
+        cmocka_unit_test(joined_datagrams),
         cmocka_unit_test(connected),
     };
 

@@ -51,13 +51,12 @@ struct reader {
 GYRE_CORO(reader)
 {
     GYRE_BEGIN;
-    GYRE_AWAIT(self->frame.result,
-               gyre__park_op(gyre__task_running("read"),
-                             &(gyre__request){.verb = GYRE__OP_READ,
-                                              .fd = self->fd,
-                                              .addr = &self->byte,
-                                              .length = 1},
-                             &gyre__wait_op));
+    GYRE_AWAIT(
+        self->frame.result,
+        gyre__park_op(gyre__task_running("read"),
+                      &(gyre__request){
+                          .verb = GYRE__OP_READ, .fd = self->fd, .addr = &self->byte, .length = 1},
+                      &gyre__wait_op));
     GYRE_END;
 }
 
@@ -68,7 +67,10 @@ static const char *base(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* What gyre_loop_dump() prints; freed by the caller. Not inlined: gcc 12 would warn of a dangling `text`. */
+/*
+ * What gyre_loop_dump() prints; freed by the caller. Not inlined: gcc 12 would warn of a dangling
+ * `text`.
+ */
 static __attribute__((noinline)) char *dump(gyre_loop *loop)
 {
     char *text = NULL;
@@ -129,7 +131,8 @@ GYRE_CORO(look)
     whole = dump(gyre_loop_current());
     assert_non_null(strstr(whole, "6 tasks\n"));
     assert_non_null(strstr(whole, "Task-1: running\n    look "));
-    assert_non_null(strstr(whole, "Task-2: waiting for sleep for 0.250 s, 1 cancel request\n    inner "));
+    assert_non_null(
+        strstr(whole, "Task-2: waiting for sleep for 0.250 s, 1 cancel request\n    inner "));
     assert_non_null(strstr(whole, "\n    outer "));
     assert_non_null(strstr(whole, "Task-3: waiting for task Task-2\n    waiter "));
     assert_non_null(strstr(whole, "Task-4: waiting for future the answer made at "));
@@ -212,8 +215,8 @@ static void stuck(void *arg)
 static void a_deadlock_prints_a_dump(void **state)
 {
     (void)state;
-    unit_assert_aborts(stuck, NULL, "GYRE_EDEADLOCK", "1 task\n", "Task-1: waiting for future made at ",
-                       "    waiter ");
+    unit_assert_aborts(stuck, NULL, "GYRE_EDEADLOCK", "1 task\n",
+                       "Task-1: waiting for future made at ", "    waiter ");
 }
 
 int main(void)

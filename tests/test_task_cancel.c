@@ -1,4 +1,7 @@
-/* Cancelling tasks: where it comes out, messages, chains, requests taken back, races with completion. */
+/*
+ * Cancelling tasks: where it comes out, messages, chains, requests taken back, races with
+ * completion.
+ */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -169,7 +172,10 @@ GYRE_CORO(messages)
 }
 TASK_TEST(messages);
 
-/* A request with a message, passed on to a future and caught there, must leave nothing behind in the task. */
+/*
+ * A request with a message, passed on to a future and caught there, must leave nothing behind in
+ * the task.
+ */
 struct catcher {
     gyre_frame frame;
     gyre_future *future;
@@ -227,13 +233,15 @@ GYRE_CORO(counting)
     gyre_task_cancel(me);
     assert_int_equal(gyre_task_cancelling(me), 2);
     assert_int_equal(gyre_task_uncancel(me), 1);
-    assert_int_equal(gyre_task_uncancel(me), 0); /* and the request that was not delivered is dropped */
+    assert_int_equal(gyre_task_uncancel(me),
+                     0); /* and the request that was not delivered is dropped */
     GYRE_AWAIT(self->rc, gyre_sleep(1));
     assert_int_equal(self->rc, 0);
     gyre_task_cancel(gyre_task_current());
     GYRE_AWAIT(self->rc, gyre_sleep(1));
     assert_int_equal(self->rc, GYRE_ECANCELLED);
-    assert_int_equal(gyre_task_cancelling(gyre_task_current()), 1); /* delivered, but not taken back */
+    assert_int_equal(gyre_task_cancelling(gyre_task_current()),
+                     1); /* delivered, but not taken back */
     assert_int_equal(gyre_task_uncancel(gyre_task_current()), 0);
     GYRE_RETURN(0);
     GYRE_END;
@@ -252,7 +260,8 @@ GYRE_CORO(awaiter)
 {
     GYRE_BEGIN;
     GYRE_AWAIT(self->rc, self->on);
-    unit_trace("%s:%s(%s)", self->word, gyre_err_name(self->rc), gyre_error_text(gyre_error_current()));
+    unit_trace("%s:%s(%s)", self->word, gyre_err_name(self->rc),
+               gyre_error_text(gyre_error_current()));
     GYRE_RETURN(self->rc);
     GYRE_END;
 }
@@ -453,13 +462,11 @@ TASK_TEST(sharing);
 
 static gyre_await read_byte(int fd, char *byte)
 {
-    return gyre__park_op(gyre__task_running("read_byte"),
-                         &(gyre__request){.verb = GYRE__OP_READ,
-                                          .fd = fd,
-                                          .addr = byte,
-                                          .length = 1,
-                                          .offset = UINT64_MAX},
-                         &gyre__wait_op);
+    return gyre__park_op(
+        gyre__task_running("read_byte"),
+        &(gyre__request){
+            .verb = GYRE__OP_READ, .fd = fd, .addr = byte, .length = 1, .offset = UINT64_MAX},
+        &gyre__wait_op);
 }
 
 struct reader {
@@ -509,7 +516,8 @@ GYRE_CORO(reading)
     for (self->i = 0; self->i < 100000 && gyre_task_current()->future.loop->backend.in_flight >
                                               gyre_task_current()->future.loop->backend.internal;
          self->i++)
-        gyre__backend_poll(gyre_loop_current(), 0); /* the completion is reaped, its handle has not run */
+        gyre__backend_poll(gyre_loop_current(),
+                           0); /* the completion is reaped, its handle has not run */
     gyre_task_cancel(self->task);
     GYRE_AWAIT(self->rc, self->task);
     assert_int_equal(self->rc, GYRE_ECANCELLED);

@@ -1,4 +1,7 @@
-/* Closing a loop with tasks in it: each runs to its end, whatever it waits for, and nothing is left. */
+/*
+ * Closing a loop with tasks in it: each runs to its end, whatever it waits for, and nothing is
+ * left.
+ */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -7,13 +10,11 @@
 
 static gyre_await read_byte(int fd, char *byte)
 {
-    return gyre__park_op(gyre__task_running("read_byte"),
-                         &(gyre__request){.verb = GYRE__OP_READ,
-                                          .fd = fd,
-                                          .addr = byte,
-                                          .length = 1,
-                                          .offset = UINT64_MAX},
-                         &gyre__wait_op);
+    return gyre__park_op(
+        gyre__task_running("read_byte"),
+        &(gyre__request){
+            .verb = GYRE__OP_READ, .fd = fd, .addr = byte, .length = 1, .offset = UINT64_MAX},
+        &gyre__wait_op);
 }
 
 /* Waits in one of many ways; its cleanup tries to await, and traces what came of it. */
@@ -215,7 +216,8 @@ static void close_with_immortal(void *arg)
     gyre_loop *loop = unit_loop();
 
     (void)arg;
-    gyre_task_unref(GYRE_SPAWN_WITH(((gyre_spawn_options){.loop = loop, .name = "Methuselah"}), immortal));
+    gyre_task_unref(
+        GYRE_SPAWN_WITH(((gyre_spawn_options){.loop = loop, .name = "Methuselah"}), immortal));
     gyre_loop_run_once(loop, 0);
     gyre_loop_close(loop);
 }
@@ -257,10 +259,10 @@ static void many_that_await_a_little(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_that_await_a_little),
-        cmocka_unit_test(whatever_they_wait_for), cmocka_unit_test(before_they_started),
-        cmocka_unit_test(a_cycle_of_tasks),       cmocka_unit_test(closing_does_not_nest),
-        cmocka_unit_test(errors_are_reported),    cmocka_unit_test(one_that_never_ends_aborts),
+        cmocka_unit_test(many_that_await_a_little),   cmocka_unit_test(whatever_they_wait_for),
+        cmocka_unit_test(before_they_started),        cmocka_unit_test(a_cycle_of_tasks),
+        cmocka_unit_test(closing_does_not_nest),      cmocka_unit_test(errors_are_reported),
+        cmocka_unit_test(one_that_never_ends_aborts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

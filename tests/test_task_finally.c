@@ -1,4 +1,7 @@
-/* GYRE_FINALLY: on every way out, once; awaits in it; what replaces the result; errors caught and passed on. */
+/*
+ * GYRE_FINALLY: on every way out, once; awaits in it; what replaces the result; errors caught and
+ * passed on.
+ */
 #include "support/in_task.h"
 
 /* How the body is left, and what the cleanup does. */
@@ -95,7 +98,10 @@ GYRE_CORO(ways)
 }
 TASK_TEST(ways);
 
-/* Cancelled in the body: the cleanup may wait. Cancelled again in the cleanup: its await fails, once. */
+/*
+ * Cancelled in the body: the cleanup may wait. Cancelled again in the cleanup: its await fails,
+ * once.
+ */
 struct cleaner {
     gyre_frame frame;
     int64_t rc;

@@ -1,4 +1,6 @@
-/* Calls: arguments, deep stacks that never move and are given back, details that travel, sleeping. */
+/*
+ * Calls: arguments, deep stacks that never move and are given back, details that travel, sleeping.
+ */
 #include <stdlib.h>
 
 #include "../task/task_internal.h"
@@ -33,8 +35,8 @@ GYRE_CORO(calls)
 {
     GYRE_BEGIN;
     self->one = 1;
-    GYRE_TRY(self->sum, GYRE_CALL(add, .a = self->one + 1, .b = 40, .pair = {3, 4}, .text = "copied",
-                                  .out = &self->out));
+    GYRE_TRY(self->sum, GYRE_CALL(add, .a = self->one + 1, .b = 40, .pair = {3, 4},
+                                  .text = "copied", .out = &self->out));
     assert_int_equal(self->sum, 42);
     assert_int_equal(self->out, 4);
     GYRE_RETURN(0);
@@ -81,7 +83,7 @@ GYRE_CORO(diver)
     GYRE_BEGIN;
     GYRE_AWAIT(self->rc, GYRE_CALL(deep, .most = 100000)); /* no C stack is used up */
     assert_int_equal(self->rc, 100000);
-    assert_null(gyre_task_current()->segment); /* all pieces were given back */
+    assert_null(gyre_task_current()->segment);   /* all pieces were given back */
     for (self->i = 0; self->i < 50; self->i++) { /* across the edge of a piece, again and again */
         GYRE_AWAIT(self->rc, GYRE_CALL(deep, .most = self->i));
         assert_int_equal(self->rc, self->i);
@@ -258,9 +260,12 @@ TASK_TEST(naps);
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(run_calls),   cmocka_unit_test(run_diver),
-        cmocka_unit_test(run_bigs),    cmocka_unit_test(run_details),
-        cmocka_unit_test(run_passes_the_detail_on), cmocka_unit_test(run_naps),
+        cmocka_unit_test(run_calls),
+        cmocka_unit_test(run_diver),
+        cmocka_unit_test(run_bigs),
+        cmocka_unit_test(run_details),
+        cmocka_unit_test(run_passes_the_detail_on),
+        cmocka_unit_test(run_naps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

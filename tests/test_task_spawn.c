@@ -92,8 +92,7 @@ GYRE_CORO(names)
     assert_null(gyre_future_task(NULL));
     assert_null(gyre_task_future(NULL));
     assert_int_equal(gyre_future_set_result(gyre_task_future(self->a), 1), GYRE_ESTATE);
-    assert_int_equal(gyre_future_set_exception(gyre_task_future(self->a), -EIO, NULL),
-                     GYRE_ESTATE);
+    assert_int_equal(gyre_future_set_exception(gyre_task_future(self->a), -EIO, NULL), GYRE_ESTATE);
     GYRE_TRY(self->a);
     GYRE_TRY(self->b);
     assert_ptr_equal(gyre_task_coro(self->a), &worker_coro); /* of a finished one too */
@@ -223,14 +222,14 @@ GYRE_CORO(eager)
 {
     GYRE_BEGIN;
     self->me = gyre_task_current();
-    self->a = GYRE_SPAWN_WITH(((gyre_spawn_options){.eager = true}), worker, .word = "a", .delay = -1,
-                              .result = 5);
+    self->a = GYRE_SPAWN_WITH(((gyre_spawn_options){.eager = true}), worker, .word = "a",
+                              .delay = -1, .result = 5);
     unit_trace("|");
     assert_true(gyre_task_done(self->a)); /* it did not suspend, so it ended in the call */
     assert_int_equal(gyre_task_result(self->a), 5);
     assert_ptr_equal(gyre_task_current(), self->me);
-    self->b = GYRE_SPAWN_WITH(((gyre_spawn_options){.eager = true}), worker, .word = "b", .delay = 5,
-                              .result = GYRE_EUSER(1));
+    self->b = GYRE_SPAWN_WITH(((gyre_spawn_options){.eager = true}), worker, .word = "b",
+                              .delay = 5, .result = GYRE_EUSER(1));
     unit_trace("|");
     assert_false(gyre_task_done(self->b));
     GYRE_SPAWN_DETACHED(worker, .word = "c", .delay = -1);
@@ -319,7 +318,8 @@ static void run_callback(void *arg)
 static void outside_of_tasks(void **state)
 {
     (void)state;
-    unit_assert_aborts(spawn_nowhere, NULL, "test_task_spawn.c:", "GYRE_SPAWN where no loop is running");
+    unit_assert_aborts(spawn_nowhere, NULL,
+                       "test_task_spawn.c:", "GYRE_SPAWN where no loop is running");
     unit_assert_aborts(await_nowhere, NULL, "gyre_sleep", "awaited where no task is running");
     unit_assert_aborts(run_callback, NULL, "gyre_sleep", "awaited where no task is running");
 }

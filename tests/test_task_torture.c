@@ -1,4 +1,7 @@
-/* The torture harness itself: it sees leaks, descriptors, deadlocks, endless runs, crashes, wrong results. */
+/*
+ * The torture harness itself: it sees leaks, descriptors, deadlocks, endless runs, crashes, wrong
+ * results.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +77,8 @@ static void it_complains(void **state)
     close(opened);
     assert_non_null(strstr(problem_of(DEADLOCK, 4, TORTURE_PLAIN), "deadlock"));
     assert_non_null(strstr(problem_of(ENDLESS, 4, TORTURE_PLAIN), "no end after"));
-    assert_non_null(strstr(problem_of(REPORT, 4, TORTURE_PLAIN), "1 calls of the exception handler"));
+    assert_non_null(
+        strstr(problem_of(REPORT, 4, TORTURE_PLAIN), "1 calls of the exception handler"));
     assert_string_equal(problem_of(REPORT, 4, TORTURE_CLOSE), "");
     assert_string_equal(problem_of(NONE, 4, TORTURE_ALLOC_ONE), "");
     assert_string_equal(problem_of(NONE, 4, TORTURE_CANCEL_MAIN), "");

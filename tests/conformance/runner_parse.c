@@ -4,7 +4,7 @@
 
 #include "runner.h"
 
-enum { MOST_WORDS = 256, MOST_OPS = 256 };
+enum { MOST_WORDS = 4096, MOST_OPS = 256 };
 
 typedef struct parser {
     runner *runner;
@@ -52,6 +52,12 @@ static const op *find_op(const char *name)
 
 /* ---- words and names ---- */
 
+static void fail_parse(parser *p, const char *why)
+{
+    if (!p->runner->problem)
+        p->runner->problem = format(p->runner, "line %u: %s: %s", p->line, p->words[0], why);
+}
+
 /* The words of the next line that has any; false at the end of the text. */
 static bool next_line(parser *p)
 {
@@ -66,16 +72,12 @@ static bool next_line(parser *p)
         for (word = strtok_r(line, " \t\r", &state); word && p->count < MOST_WORDS;
              word = strtok_r(NULL, " \t\r", &state))
             p->words[p->count++] = word;
+        if (word)
+            fail_parse(p, "too many words");
         if (p->count > 0 && p->words[0][0] != '#')
             return true;
     }
     return false;
-}
-
-static void fail_parse(parser *p, const char *why)
-{
-    if (!p->runner->problem)
-        p->runner->problem = format(p->runner, "line %u: %s: %s", p->line, p->words[0], why);
 }
 
 static symbol *find_symbol(parser *p, const char *name)

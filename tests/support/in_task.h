@@ -1,4 +1,6 @@
-/* Running a test as a coroutine: the whole body of a unit test inside a task, on the virtual clock. */
+/*
+ * Running a test as a coroutine: the whole body of a unit test inside a task, on the virtual clock.
+ */
 #ifndef GYRE_TESTS_SUPPORT_IN_TASK_H
 #define GYRE_TESTS_SUPPORT_IN_TASK_H
 
@@ -9,8 +11,8 @@
 #include "unit.h"
 
 /*
- * After GYRE_CORO(name) {...}: TASK_TEST(name) defines the cmocka test run_name, which runs it with GYRE_RUN
- * and expects 0. The trace and the reports start empty.
+ * After GYRE_CORO(name) {...}: TASK_TEST(name) defines the cmocka test run_name, which runs it with
+ * GYRE_RUN and expects 0. The trace and the reports start empty.
  */
 #define TASK_TEST(name_)                                                                           \
     static void run_##name_(void **state)                                                          \

@@ -85,7 +85,8 @@ static void describe_crash(int status, char *text, size_t size)
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
         snprintf(text, size, "hangs");
     else if (WIFSIGNALED(status))
-        snprintf(text, size, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        snprintf(text, size, "killed by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
     else
         snprintf(text, size, "exit status %d", WEXITSTATUS(status));
 }
@@ -141,8 +142,8 @@ static void run_scenario(const torture_scenario *scenario, struct shared *shared
                    MOST_RUNS);
     }
     printf("%-24s %4u allocations %4u parks %4u iterations %4u completions: %5u runs, %u failed",
-           scenario->name, shared->plain.allocations, shared->plain.parks,
-           shared->plain.iterations, shared->plain.completions, runs, failures);
+           scenario->name, shared->plain.allocations, shared->plain.parks, shared->plain.iterations,
+           shared->plain.completions, runs, failures);
     if (deadlocks)
         printf(", %u left waiting", deadlocks);
     printf("\n");
@@ -168,8 +169,8 @@ static int run_single(const torture_scenario *scenario, const char *mode_name, c
 
 int torture_main(int argc, char **argv, const torture_scenario *scenarios, size_t n)
 {
-    struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *shared =
+        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     gyre_loop *loop;
 
     if (getenv("TEST_RING_RUNG")) /* 1 or 2: the ring modes of older kernels */

@@ -7,17 +7,17 @@
 /* What happened in a run; kept where the parent sees it too. */
 typedef struct torture_run {
     torture_mode mode;
-    unsigned k;            /* which one fails, from 1 */
-    bool injected;         /* the failure took place */
+    unsigned k;    /* which one fails, from 1 */
+    bool injected; /* the failure took place */
     bool deadlock;
-    int64_t result;        /* of the main task */
-    unsigned allocations;  /* counts, also where nothing fails */
+    int64_t result;       /* of the main task */
+    unsigned allocations; /* counts, also where nothing fails */
     unsigned parks;
     unsigned iterations;
     unsigned completions;
     unsigned starts;
-    unsigned reports;      /* calls of the exception handler */
-    char problem[512];     /* what went wrong; "" is well */
+    unsigned reports;  /* calls of the exception handler */
+    char problem[512]; /* what went wrong; "" is well */
 } torture_run;
 
 /* Runs the scenario once as run->mode and run->k say; fills in the rest. */

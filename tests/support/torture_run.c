@@ -1,4 +1,7 @@
-/* One run of a torture scenario: allocator, park hook and seam that fail the k-th, and the checks after. */
+/*
+ * One run of a torture scenario: allocator, park hook and seam that fail the k-th, and the checks
+ * after.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
@@ -327,7 +330,9 @@ static void drive(const torture_scenario *scenario)
     }
 }
 
-/* What was given up without waiting (aborted streams, closed servers) must end by itself, and soon. */
+/*
+ * What was given up without waiting (aborted streams, closed servers) must end by itself, and soon.
+ */
 static void await_operations(void)
 {
     gyre_loop_stats stats;

@@ -1,7 +1,7 @@
 /*
- * Torture by chance: tasks that do random things to a pool of futures and to shared locks and queues: await,
- * complete, cancel, replace, combine. Nothing is expected but that everything ends and nothing is left. Each seed
- * is a scenario of its own, the same every time.
+ * Torture by chance: tasks that do random things to a pool of futures and to shared locks and
+ * queues: await, complete, cancel, replace, combine. Nothing is expected but that everything ends
+ * and nothing is left. Each seed is a scenario of its own, the same every time.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -156,8 +156,8 @@ GYRE_CORO(hurried)
 
 static gyre_await nop(void)
 {
-    return gyre__park_op(gyre__task_running("nop"), &(gyre__request){.verb = GYRE__OP_NOP, .fd = -1},
-                         &gyre__wait_op);
+    return gyre__park_op(gyre__task_running("nop"),
+                         &(gyre__request){.verb = GYRE__OP_NOP, .fd = -1}, &gyre__wait_op);
 }
 
 /* ---- the worker ---- */
@@ -174,8 +174,8 @@ static void act(uint64_t what, int depth)
         replace(gyre_future_new(loop));
     if (what == 2 && world.tasks < TASKS) {
         world.tasks++;
-        replace(gyre_task_future(
-            GYRE_SPAWN_WITH(((gyre_spawn_options){.eager = chance(2)}), worker, .depth = depth + 1)));
+        replace(gyre_task_future(GYRE_SPAWN_WITH(((gyre_spawn_options){.eager = chance(2)}), worker,
+                                                 .depth = depth + 1)));
     }
     if (what == 3 && one)
         gyre_future_cancel(one);
@@ -219,8 +219,8 @@ GYRE_CORO_PUBLIC(worker)
         } else if (self->what == 3 && self->depth < DEPTH) {
             GYRE_AWAIT(self->rc, GYRE_CALL(worker, .depth = self->depth + 1));
         } else if (self->what == 4 && self->depth < DEPTH) {
-            GYRE_AWAIT(self->rc,
-                       gyre_wait_for(GYRE_CALL(worker, .depth = self->depth + 1), (int64_t)chance(6)));
+            GYRE_AWAIT(self->rc, gyre_wait_for(GYRE_CALL(worker, .depth = self->depth + 1),
+                                               (int64_t)chance(6)));
         } else if (self->what == 5) {
             GYRE_AWAIT(self->rc, GYRE_WITH_LOCK(&world.lock, nap));
         } else if (self->what == 6) {
@@ -228,7 +228,8 @@ GYRE_CORO_PUBLIC(worker)
         } else if (self->what == 7) {
             GYRE_AWAIT(self->rc, gyre_wait_for(gyre_event_wait(&world.event), (int64_t)chance(6)));
         } else if (self->what == 8) {
-            GYRE_AWAIT(self->rc, gyre_wait_for(gyre_queue_put(&world.queue, &world), (int64_t)chance(6)));
+            GYRE_AWAIT(self->rc,
+                       gyre_wait_for(gyre_queue_put(&world.queue, &world), (int64_t)chance(6)));
         } else if (self->what == 9) {
             GYRE_AWAIT(self->rc, gyre_wait_for(gyre_queue_get(&world.queue, &self->item), 3));
         } else if (self->what == 10 && self->depth < DEPTH) {
@@ -310,7 +311,8 @@ GYRE_CORO(chaos)
         gyre_loop_each_task(gyre_loop_current(), cancel_other, gyre_task_current());
         GYRE_TRY(gyre_sleep(1));
     }
-    GYRE_RETURN(0); /* a group's task that awaits the group's parent is left: as in asyncio nothing parts them */
+    /* A group's task that awaits the group's parent may be left: in asyncio, too, that never ends. */
+    GYRE_RETURN(0);
     GYRE_FINALLY;
     world.over = true;
     GYRE_END;
@@ -347,9 +349,9 @@ static void end_world(void)
         .teardown = end_world                                                                      \
     }
 
-static const torture_scenario scenarios[] = {SEED(1), SEED(2),  SEED(3),  SEED(4),  SEED(5),  SEED(6),
-                                             SEED(7), SEED(8),  SEED(9),  SEED(10), SEED(11), SEED(12),
-                                             SEED(13), SEED(14), SEED(15), SEED(16)};
+static const torture_scenario scenarios[] = {
+    SEED(1), SEED(2),  SEED(3),  SEED(4),  SEED(5),  SEED(6),  SEED(7),  SEED(8),
+    SEED(9), SEED(10), SEED(11), SEED(12), SEED(13), SEED(14), SEED(15), SEED(16)};
 
 int main(int argc, char **argv)
 {

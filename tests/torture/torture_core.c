@@ -294,7 +294,10 @@ GYRE_CORO(persuasion)
     GYRE_END;
 }
 
-/* Requests kept for the next await: a task cancels itself, with a message, before it awaits a future. */
+/*
+ * Requests kept for the next await: a task cancels itself, with a message, before it awaits a
+ * future.
+ */
 struct self_cancel {
     gyre_frame frame;
     gyre_error *why;

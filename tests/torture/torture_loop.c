@@ -268,7 +268,8 @@ GYRE_CORO(master)
     if (set(&request, "first") < 0 || set(&user, "master") < 0)
         GYRE_RETURN(-ENOMEM);
     self->context = gyre_context_copy();
-    self->task = GYRE_SPAWN_WITH(((gyre_spawn_options){.name = "x", .context = self->context}), servant);
+    self->task =
+        GYRE_SPAWN_WITH(((gyre_spawn_options){.name = "x", .context = self->context}), servant);
     if (set(&request, "second") < 0 ||
         gyre_call_soon(gyre_loop_current(), fail_call, NULL, NULL) < 0)
         GYRE_RETURN(-ENOMEM);

@@ -1,4 +1,7 @@
-/* Torture of operations: waits for the kernel, with completions that fail, come short or are refused. */
+/*
+ * Torture of operations: waits for the kernel, with completions that fail, come short or are
+ * refused.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -13,8 +16,8 @@
 
 static gyre_await nop(void)
 {
-    return gyre__park_op(gyre__task_running("nop"), &(gyre__request){.verb = GYRE__OP_NOP, .fd = -1},
-                         &gyre__wait_op);
+    return gyre__park_op(gyre__task_running("nop"),
+                         &(gyre__request){.verb = GYRE__OP_NOP, .fd = -1}, &gyre__wait_op);
 }
 
 static gyre_await transfer(enum gyre__verb verb, int fd, void *buffer, size_t size)
@@ -30,12 +33,11 @@ static gyre_await transfer(enum gyre__verb verb, int fd, void *buffer, size_t si
 
 static gyre_await open_file(const char *path)
 {
-    return gyre__park_op(gyre__task_running("open_file"),
-                         &(gyre__request){.verb = GYRE__OP_OPENAT,
-                                          .fd = AT_FDCWD,
-                                          .addr = path,
-                                          .flags = O_RDONLY | O_CLOEXEC},
-                         &gyre__wait_op);
+    return gyre__park_op(
+        gyre__task_running("open_file"),
+        &(gyre__request){
+            .verb = GYRE__OP_OPENAT, .fd = AT_FDCWD, .addr = path, .flags = O_RDONLY | O_CLOEXEC},
+        &gyre__wait_op);
 }
 
 static int ends[2];
@@ -201,7 +203,8 @@ GYRE_CORO(deep_io)
 static const torture_scenario scenarios[] = {
     {TORTURE_MAIN(nops), .flags = TORTURE_IO},
     {TORTURE_MAIN(crowd), .expect = 12, .flags = TORTURE_IO | TORTURE_MAY_REPORT},
-    {TORTURE_MAIN(waiter), .expect = 1, .flags = TORTURE_IO, .setup = make_pipe, .teardown = close_pipe},
+    {TORTURE_MAIN(waiter), .expect = 1, .flags = TORTURE_IO, .setup = make_pipe,
+     .teardown = close_pipe},
     {TORTURE_MAIN(conversation), .expect = 1, .flags = TORTURE_IO, .setup = make_pipe,
      .teardown = close_pipe},
     {TORTURE_MAIN(opener), .expect = 1, .flags = TORTURE_IO},
