@@ -16,7 +16,10 @@ static struct {
     pthread_cond_t wanted;
     gyre__lookup *first, *last;
     unsigned threads, idle, queued;
-} lane = {.lock = PTHREAD_MUTEX_INITIALIZER, .wanted = PTHREAD_COND_INITIALIZER};
+    pthread_cond_t quiet; /* a thread has become idle, or gone */
+} lane = {.lock = PTHREAD_MUTEX_INITIALIZER,
+          .wanted = PTHREAD_COND_INITIALIZER,
+          .quiet = PTHREAD_COND_INITIALIZER};
 
 void gyre__lookup_free(gyre__lookup *lookup)
 {
@@ -66,6 +69,7 @@ static bool wait_for_work(void)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += IDLE_SECONDS;
     lane.idle++;
+    pthread_cond_broadcast(&lane.quiet);
     while (!lane.first && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&lane.wanted, &lane.lock, &until);
     lane.idle--;
@@ -86,6 +90,7 @@ static void *work(void *arg)
         deliver(lookup);
     }
     lane.threads--;
+    pthread_cond_broadcast(&lane.quiet);
     pthread_mutex_unlock(&lane.lock);
     return NULL;
 }
@@ -124,7 +129,8 @@ static void after_fork(void)
 static void in_child(void)
 {
     pthread_mutex_init(&lane.lock, NULL);
-    pthread_cond_init(&lane.wanted, NULL); /* the old one counts waiters that are not here */
+    pthread_cond_init(&lane.wanted, NULL); /* the old ones count waiters that are not here */
+    pthread_cond_init(&lane.quiet, NULL);
     lane.first = NULL;
     lane.threads = lane.idle = lane.queued = 0;
 }
@@ -190,4 +196,12 @@ bool gyre__lookup_abandon(gyre__lookup *lookup)
     lookup->loop = NULL;
     pthread_mutex_unlock(&lane.lock);
     return mine;
+}
+
+void gyre__lookup_quiet(void)
+{
+    pthread_mutex_lock(&lane.lock);
+    while (lane.first || lane.threads > lane.idle)
+        pthread_cond_wait(&lane.quiet, &lane.lock);
+    pthread_mutex_unlock(&lane.lock);
 }

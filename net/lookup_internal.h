@@ -40,6 +40,9 @@ bool gyre__lookup_abandon(gyre__lookup *lookup);
  */
 void gyre__lookup_settle(void);
 
+/* Waits until no look-up is under way, abandoned ones included: for tests that count memory and descriptors. */
+void gyre__lookup_quiet(void);
+
 void gyre__lookup_free(gyre__lookup *lookup);
 
 #endif

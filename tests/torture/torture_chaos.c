@@ -311,7 +311,7 @@ GYRE_CORO(chaos)
         gyre_loop_each_task(gyre_loop_current(), cancel_other, gyre_task_current());
         GYRE_TRY(gyre_sleep(1));
     }
-    /* A group's task that awaits the group's parent may be left: in asyncio, too, that never ends. */
+    /* A group's task that awaits the group's parent may be left: asyncio, too, never ends it. */
     GYRE_RETURN(0);
     GYRE_FINALLY;
     world.over = true;
