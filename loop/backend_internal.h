@@ -19,19 +19,25 @@ typedef struct gyre__backend {
     size_t in_flight;                 /* ops the kernel has */
     size_t internal;                  /* of these, the loop's own */
     uint64_t enters, full, overflows; /* statistics */
+    gyre__node *missed;               /* ops whose cancellation the kernel could not place: asked for again */
     struct gyre__op_table *table;     /* in-flight check of sanitizer and debug builds */
 } gyre__backend;
 
 /*
  * The seam where tests stand between loop and kernel. Each function may be NULL.
  * start: may answer < 0 to fail the submission. complete: may rewrite result and flags of a completion
- * that is not internal, before the op sees it.
+ * that is not internal, before the op sees it. hold: true keeps a final completion back, until the seam
+ * calls gyre__op_deliver(); at the latest before the loop is closed.
  */
 typedef struct gyre__seam {
     int64_t (*start)(void *context, gyre__op *op, gyre__request *request);
     void (*complete)(void *context, gyre__op *op, int32_t *res, uint32_t *flags);
+    bool (*hold)(void *context, gyre__op *op);
     void *context;
 } gyre__seam;
+
+/* The end of an op, as its owner sees it. */
+void gyre__op_deliver(gyre__op *op);
 
 /* Sets the seam of a loop; borrowed, NULL takes it away. */
 void gyre__loop_set_seam(gyre_loop *loop, const gyre__seam *seam);

@@ -57,7 +57,15 @@ GYRE_BEGIN_DECLS
     X(DNSNAME, 60, "host name is not known")                          /* socket.gaierror */        \
     X(DNSAGAIN, 61, "name server does not answer; try again")         /* socket.gaierror */        \
     X(DNSFAIL, 62, "name server failed")                              /* socket.gaierror */        \
-    X(DNSFAMILY, 63, "host has no address of this family")            /* socket.gaierror */
+    X(DNSFAMILY, 63, "host has no address of this family")            /* socket.gaierror */        \
+    X(TLS, 70, "TLS failed")                                          /* ssl.SSLError */           \
+    X(TLSVERIFY, 71, "certificate of the peer was not accepted")      /* SSLCertVerificationError */ \
+    X(TLSHOST, 72, "certificate of the peer is for another host")     /* SSLCertVerificationError */ \
+    X(TLSTRUNCATED, 73, "connection ended without TLS close_notify")  /* ssl.SSLEOFError */        \
+    X(TLSALERT, 74, "peer ended TLS with an alert")                   /* ssl.SSLError */           \
+    X(TLSCERT, 75, "certificate or key cannot be used")               /* ssl.SSLError */           \
+    X(TLSALPN, 76, "no application protocol in common")               /* ssl.SSLError */           \
+    X(TLSCLOSED, 77, "TLS is closed in this direction")               /* ssl.SSLZeroReturnError */
 
 enum gyre_error_code {
     GYRE__EBASE = -10000, /* below every -errno */

@@ -68,6 +68,8 @@ struct gyre__op {
     int32_t res;                  /* of the latest completion: >= 0, or -errno */
     uint32_t flags;               /* its IORING_CQE_F_* */
     bool in_flight;               /* the kernel has it */
+    bool cancelling;              /* the kernel was asked to cancel it and has not answered */
+    bool ended;                   /* its final completion has come; only the answer keeps it in flight */
     bool internal;                /* the loop's own: does not count as pending work */
 };
 
@@ -76,6 +78,7 @@ static inline void gyre__op_init(gyre__op *op, void (*final)(gyre__node *), void
     op->node.run = final;
     op->more = more;
     op->in_flight = false;
+    op->cancelling = false;
     op->internal = false;
 }
 
@@ -89,10 +92,13 @@ GYRE_MUST_USE int64_t gyre__op_start(gyre_loop *loop, gyre__op *op, const gyre__
 /* Starts an op even while the loop closes: for closing descriptors. Otherwise the same. */
 GYRE_MUST_USE int64_t gyre__op_start_closing(gyre_loop *loop, gyre__op *op, const gyre__request *request);
 
-/* Asks the kernel to cancel; the completion still comes, with -ECANCELED or the real result. */
+/*
+ * Asks the kernel to cancel, as often as it takes for the kernel to find the request; the completion
+ * still comes, with -ECANCELED or the real result.
+ */
 void gyre__op_cancel(gyre__op *op);
 
-/* Asks the kernel to cancel everything on a descriptor: do it before closing one. */
+/* Asks the kernel, once, to cancel everything on a descriptor: do it before closing one. */
 void gyre__op_cancel_fd(gyre_loop *loop, int fd);
 
 /* True if the kernel knows the verb. */

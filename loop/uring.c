@@ -297,6 +297,7 @@ int64_t gyre__op_start_closing(gyre_loop *loop, gyre__op *op, const gyre__reques
     fill(sqe, request, op);
     op->loop = loop;
     op->in_flight = true;
+    op->cancelling = op->ended = false;
     loop->backend.in_flight++;
     if (__builtin_expect(op->internal, 0))
         loop->backend.internal++;
@@ -311,48 +312,126 @@ int64_t gyre__op_start(gyre_loop *loop, gyre__op *op, const gyre__request *reque
     return gyre__op_start_closing(loop, op, request);
 }
 
-/* Cancellations carry no op: their own completions say nothing that the op's completion does not. */
-static void cancel(gyre_loop *loop, uint64_t user_data, int fd, unsigned flags)
+/* A full queue is the only failure: then the kernel takes nothing at all, and closing asks again. */
+static struct io_uring_sqe *take_cancel(gyre_loop *loop, int fd, uint64_t target, unsigned flags)
 {
     struct io_uring_sqe *sqe = take_sqe(loop);
 
     if (!sqe)
-        return; /* the kernel takes nothing at all; closing asks again */
+        return NULL;
     memset(sqe, 0, sizeof(*sqe));
     sqe->opcode = IORING_OP_ASYNC_CANCEL;
     sqe->fd = fd;
-    sqe->addr = user_data;
+    sqe->addr = target;
     sqe->cancel_flags = flags;
-    sqe->flags = loop->backend.cancel_flags;
+    return sqe;
 }
 
+/* Marks the user data of the completion that answers a cancellation; ops are aligned. */
+enum { CANCEL_TAG = 1 };
+
+/*
+ * The op ends when both its own completion and the answer have come. So the answer always finds the
+ * op, and can tell that the kernel did not: a request that is just being retried is in none of the
+ * places where the kernel looks, and must be asked for again.
+ */
 void gyre__op_cancel(gyre__op *op)
 {
-    if (op->in_flight)
-        cancel(op->loop, (uintptr_t)op, -1, 0);
+    struct io_uring_sqe *sqe;
+
+    if (!op->in_flight || op->ended || op->cancelling)
+        return;
+    sqe = take_cancel(op->loop, -1, (uintptr_t)op, 0);
+    if (!sqe)
+        return;
+    sqe->user_data = (uintptr_t)op | CANCEL_TAG;
+    op->cancelling = true;
+}
+
+/* Cancellations of several ops at once: nobody waits for the answer. */
+static void cancel_several(gyre_loop *loop, int fd, unsigned flags)
+{
+    struct io_uring_sqe *sqe = take_cancel(loop, fd, 0, flags | IORING_ASYNC_CANCEL_ALL);
+
+    if (sqe)
+        sqe->flags = loop->backend.cancel_flags;
 }
 
 void gyre__op_cancel_fd(gyre_loop *loop, int fd)
 {
-    cancel(loop, 0, fd, IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL);
+    cancel_several(loop, fd, IORING_ASYNC_CANCEL_FD);
 }
 
 void gyre__backend_cancel_all(gyre_loop *loop)
 {
-    cancel(loop, 0, -1, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+    cancel_several(loop, -1, IORING_ASYNC_CANCEL_ANY);
 }
 
 /* ---- completion ---- */
 
+void gyre__op_deliver(gyre__op *op)
+{
+    gyre_loop *loop = op->loop;
+
+    op->in_flight = false;
+    loop->backend.in_flight--;
+    if (__builtin_expect(op->internal, 0))
+        loop->backend.internal--;
+    gyre__ready_push(&loop->ready, &op->node);
+}
+
+/* The final completion has come, and no answer to a cancellation is outstanding. */
+static void end_op(gyre_loop *loop, gyre__op *op)
+{
+    if (__builtin_expect(loop->seam != NULL, 0) && loop->seam->hold && !op->internal &&
+        loop->seam->hold(loop->seam->context, op))
+        return;
+    gyre__op_deliver(op);
+}
+
+/* Not found: asked again after the reaping, which must not take SQEs. Until then the op's node is free. */
+static void answer_cancel(gyre_loop *loop, gyre__op *op, int32_t res)
+{
+    if (res == -ENOENT && !op->ended) {
+        op->node.next = loop->backend.missed;
+        loop->backend.missed = &op->node;
+        return;
+    }
+    op->cancelling = false;
+    if (op->ended)
+        end_op(loop, op);
+}
+
+static void cancel_missed(gyre_loop *loop)
+{
+    gyre__node *node = loop->backend.missed;
+
+    loop->backend.missed = NULL;
+    while (node) {
+        gyre__op *op = GYRE__CONTAINER(node, gyre__op, node);
+
+        node = node->next;
+        op->cancelling = false;
+        if (op->ended)
+            end_op(loop, op);
+        else
+            gyre__op_cancel(op);
+    }
+}
+
 static void complete(gyre_loop *loop, const struct io_uring_cqe *cqe)
 {
-    gyre__op *op = (gyre__op *)(uintptr_t)cqe->user_data;
+    gyre__op *op = (gyre__op *)(uintptr_t)(cqe->user_data & ~(uint64_t)CANCEL_TAG);
     bool last = !(cqe->flags & IORING_CQE_F_MORE);
     int32_t res = cqe->res;
     uint32_t flags = cqe->flags;
 
     if (!op)
         return;
+    if (__builtin_expect(cqe->user_data & CANCEL_TAG, 0)) {
+        answer_cancel(loop, op, res);
+        return;
+    }
     gyre__op_check_complete(&loop->backend, op, last);
     if (__builtin_expect(loop->seam != NULL, 0) && loop->seam->complete && !op->internal)
         loop->seam->complete(loop->seam->context, op, &res, &flags);
@@ -363,11 +442,9 @@ static void complete(gyre_loop *loop, const struct io_uring_cqe *cqe)
             op->more(op);
         return;
     }
-    op->in_flight = false;
-    loop->backend.in_flight--;
-    if (__builtin_expect(op->internal, 0))
-        loop->backend.internal--;
-    gyre__ready_push(&loop->ready, &op->node);
+    op->ended = true;
+    if (__builtin_expect(!op->cancelling, 1))
+        end_op(loop, op);
 }
 
 static void reap(gyre_loop *loop)
@@ -381,6 +458,8 @@ static void reap(gyre_loop *loop)
     for (; head != tail; head++)
         complete(loop, &ring->cq.cqes[head & mask]);
     __atomic_store_n(ring->cq.khead, head, __ATOMIC_RELEASE);
+    if (__builtin_expect(loop->backend.missed != NULL, 0))
+        cancel_missed(loop);
 }
 
 void gyre__backend_poll(gyre_loop *loop, uint64_t timeout_ns)

@@ -122,7 +122,7 @@ static void start_receive(gyre_udp *udp);
 
 void gyre__udp_advance_close(gyre_udp *udp)
 {
-    if (!udp->closing || udp->fd < 0 || udp->active || udp->senders)
+    if (!udp->closing || udp->fd < 0 || udp->active || !gyre__list_empty(&udp->senders))
         return;
     gyre__list_remove(&udp->hook.link);
     close(udp->fd);
@@ -345,6 +345,7 @@ int64_t gyre_udp_open(gyre_loop *loop, const gyre_udp_options *options, gyre_udp
     udp->fd = (int)fd;
     udp->limit = options->queue_limit ? options->queue_limit : DEFAULT_QUEUE;
     udp->last = &udp->first;
+    gyre__list_init(&udp->senders);
     udp->multishot = !options->gro && options->max_size <= FITS_PROVIDED &&
                      gyre__provided_need(loop) == 0;
     udp->is_unix = family_of(options) == AF_UNIX;
@@ -355,6 +356,12 @@ int64_t gyre_udp_open(gyre_loop *loop, const gyre_udp_options *options, gyre_udp
     start_receive(udp);
     *out_udp = udp;
     return 0;
+}
+
+static void cancel_senders(gyre_udp *udp)
+{
+    for (gyre__link *link = udp->senders.next; link != &udp->senders; link = link->next)
+        gyre__op_cancel(&GYRE__CONTAINER(link, struct gyre__udp_sender, link)->task->wait.op);
 }
 
 void gyre_udp_close(gyre_udp *udp)
@@ -368,8 +375,7 @@ void gyre_udp_close(gyre_udp *udp)
     gyre__check_thread(udp->loop, __func__);
     udp->closing = true;
     wake_reader(udp);
-    if (udp->senders)
-        gyre__op_cancel_fd(udp->loop, udp->fd);
+    cancel_senders(udp);
     if (udp->active)
         gyre__op_cancel(&udp->receive);
     gyre__udp_advance_close(udp);

@@ -24,7 +24,7 @@ struct gyre_udp {
     bool multishot;
     bool closing;
     bool is_unix;
-    unsigned senders; /* sends in flight: the descriptor is closed after the last */
+    gyre__link senders; /* tasks whose sends are in flight: the descriptor is closed after the last */
     gyre__op receive;
     struct msghdr shape;     /* of what is received: room for an address; the kernel's while active */
     struct iovec whole;      /* single-shot only */
@@ -37,6 +37,12 @@ struct gyre_udp {
     int64_t error;           /* to be told to the next reader */
     gyre_task *reader;
     gyre__close_hook hook;
+};
+
+/* A task that waits for the socket to have room, in its frame. */
+struct gyre__udp_sender {
+    gyre__link link;
+    gyre_task *task; /* parked on its op as long as this is in the list */
 };
 
 /* Gives one reference back; the last one frees the endpoint. */

@@ -32,6 +32,7 @@ struct udp_send {
     gyre_address to;
     struct msghdr message;
     struct iovec piece;
+    struct gyre__udp_sender sender;
     int64_t rc;
 };
 
@@ -58,9 +59,10 @@ GYRE_CORO(udp_send)
         self->message.msg_name = &self->to.storage;
         self->message.msg_namelen = self->to.length;
     }
-    self->udp->senders++;
+    self->sender.task = gyre__task_running(__func__);
+    gyre__list_append(&self->udp->senders, &self->sender.link);
     GYRE_AWAIT(self->rc, gyre_sendmsg(self->udp->fd, &self->message, 0));
-    self->udp->senders--;
+    gyre__list_remove(&self->sender.link);
     gyre__udp_advance_close(self->udp);
     if (self->udp->closing && (self->rc == -ECANCELED || self->rc == -EINTR))
         GYRE_RETURN(-EBADF);

@@ -33,6 +33,7 @@ static const struct {
     [TORTURE_ECANCELED] = {"ecanceled", TORTURE_NO_ECANCELED},
     [TORTURE_SHORT] = {"short", TORTURE_NO_SHORT},
     [TORTURE_REFUSED] = {"refused", TORTURE_NO_REFUSED},
+    [TORTURE_LATE] = {"late", 0},
 };
 
 /* What a child writes and its parent reads, even after a crash. */

@@ -42,6 +42,7 @@ typedef enum torture_mode {
     TORTURE_ECANCELED,    /* the k-th completion is -ECANCELED though nobody asked */
     TORTURE_SHORT,        /* the k-th read, write, receive or send is asked for one byte only */
     TORTURE_REFUSED,      /* the k-th operation cannot be started: -EBUSY */
+    TORTURE_LATE,         /* the k-th completion comes three iterations later: others overtake it */
     TORTURE_MODES
 } torture_mode;
 

@@ -23,6 +23,7 @@ enum {
     MOST_ITERATIONS = 200000,
     RUN_SECONDS = 20, /* then a run is taken to hang */
     WAIT_SECONDS = 2, /* without anything happening */
+    HOLD = 3,         /* iterations for which a completion is held back */
     MOST_OPS = 256,   /* whose verbs are remembered at a time */
 };
 
@@ -43,6 +44,8 @@ static struct {
     pthread_mutex_t lock; /* around allocations: scenarios may have threads */
     bool exempt;          /* the harness itself allocates */
     bool set_up;          /* the scenario's setup was called */
+    gyre__op *held;       /* its end is held back */
+    unsigned held_for;
     struct {
         const gyre__op *op;
         uint8_t verb;
@@ -264,7 +267,27 @@ static void at_completion(void *context, gyre__op *op, int32_t *res, uint32_t *f
     *res = now.run->mode == TORTURE_EIO ? -EIO : -ECANCELED;
 }
 
-static const gyre__seam seam = {.start = at_start, .complete = at_completion};
+static bool at_end(void *context, gyre__op *op)
+{
+    (void)context;
+    /* While the main task runs: afterwards nobody would let go of it. */
+    if (!now.main || gyre_task_done(now.main) || !is_due(TORTURE_LATE, now.run->completions))
+        return false;
+    now.held = op;
+    now.held_for = 0;
+    return true;
+}
+
+static void deliver_held(void)
+{
+    gyre__op *op = now.held;
+
+    now.held = NULL;
+    if (op)
+        gyre__op_deliver(op);
+}
+
+static const gyre__seam seam = {.start = at_start, .complete = at_completion, .hold = at_end};
 
 /* ---- the run ---- */
 
@@ -297,6 +320,12 @@ static bool iterate(gyre_loop *loop)
     uint64_t start = gyre__monotonic();
     int64_t rc;
 
+    if (now.held) {
+        if (now.held_for++ == HOLD)
+            deliver_held();
+        gyre_loop_run_once(loop, 0);
+        return true;
+    }
     if (loop->is_virtual && !outside) {
         rc = gyre_loop_run_once(loop, GYRE_FOREVER);
         return rc >= 0;
@@ -354,6 +383,7 @@ static void tidy_up(const torture_scenario *scenario)
     now.run->result = gyre_task_result(now.main);
     if (scenario->check && !scenario->check(now.run->mode, now.run->result))
         problem("check failed, result %lld", (long long)now.run->result);
+    deliver_held();
     rc = gyre_loop_cancel_all_tasks(now.loop);
     if (rc >= 0)
         await_operations();
@@ -378,6 +408,7 @@ static void close_loop(void)
 {
     gyre_future *anchor;
 
+    deliver_held();
     now.exempt = true;
     anchor = gyre_future_new(now.loop);
     now.exempt = false;
