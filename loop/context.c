@@ -2,6 +2,7 @@
 #include "context.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "alloc.h"
@@ -9,21 +10,34 @@
 
 /* A value, shared by all contexts that have it. */
 struct binding {
-    unsigned refs;
+    atomic_uint refs; /* jobs in threads have contexts too */
     const gyre_context_var *var;
     void *value;
 };
 
 /* One value, and all those set before it, each of another variable. Lists are short: a program has a handful. */
 struct gyre_context {
-    unsigned refs;
+    atomic_uint refs;
     struct binding *binding; /* reference */
     gyre_context *older;     /* reference */
 };
 
+_Thread_local gyre_context **gyre__context_slot;
+
+static void add(atomic_uint *refs)
+{
+    atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);
+}
+
+/* True if that was the last one. */
+static bool subtract(atomic_uint *refs)
+{
+    return atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1;
+}
+
 static void unbind(struct binding *binding)
 {
-    if (--binding->refs)
+    if (!subtract(&binding->refs))
         return;
     if (binding->var->release)
         binding->var->release(binding->value);
@@ -33,13 +47,13 @@ static void unbind(struct binding *binding)
 gyre_context *gyre_context_ref(gyre_context *context)
 {
     if (context)
-        context->refs++;
+        add(&context->refs);
     return context;
 }
 
 void gyre_context_unref(gyre_context *context)
 {
-    while (context && --context->refs == 0) {
+    while (context && subtract(&context->refs)) {
         gyre_context *older = context->older;
 
         unbind(context->binding);
@@ -48,9 +62,16 @@ void gyre_context_unref(gyre_context *context)
     }
 }
 
+/* Where the context of what runs in this thread is: a loop's or a job's; NULL: nowhere. */
+static gyre_context **current(void)
+{
+    return gyre__running ? &gyre__running->context : gyre__context_slot;
+}
+
 void *gyre_context_get(const gyre_context_var *var)
 {
-    const gyre_context *context = gyre__running ? gyre__running->context : NULL;
+    gyre_context **slot = current();
+    const gyre_context *context = slot ? *slot : NULL;
 
     for (; context; context = context->older)
         if (context->binding->var == var)
@@ -66,7 +87,7 @@ static gyre_context *put_in_front(gyre_context *older, struct binding *binding)
     if (!context)
         return NULL;
     *context = (gyre_context){.refs = 1, .binding = binding, .older = older};
-    binding->refs++;
+    add(&binding->refs);
     return context;
 }
 
@@ -103,17 +124,16 @@ static bool without(gyre_context *context, const gyre_context_var *var, gyre_con
 
 int64_t gyre_context_set(const gyre_context_var *var, void *value)
 {
-    gyre_loop *loop = gyre__running;
-    gyre_context *rest, *context;
+    gyre_context **slot = current(), *rest, *context;
     struct binding *binding;
 
-    if (!loop)
+    if (!slot)
         return GYRE_ENOTASK;
     binding = gyre_alloc(sizeof(*binding));
     if (!binding)
         return -ENOMEM;
     *binding = (struct binding){.var = var, .value = value};
-    if (!without(loop->context, var, &rest)) {
+    if (!without(*slot, var, &rest)) {
         gyre_free(binding);
         return -ENOMEM;
     }
@@ -123,13 +143,15 @@ int64_t gyre_context_set(const gyre_context_var *var, void *value)
         gyre_free(binding);
         return -ENOMEM;
     }
-    rest = loop->context;
-    loop->context = context; /* first: releasing a value may look at others */
+    rest = *slot;
+    *slot = context; /* first: releasing a value may look at others */
     gyre_context_unref(rest);
     return 0;
 }
 
 gyre_context *gyre_context_copy(void)
 {
-    return gyre_context_ref(gyre__running ? gyre__running->context : NULL);
+    gyre_context **slot = current();
+
+    return gyre_context_ref(slot ? *slot : NULL);
 }

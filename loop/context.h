@@ -1,6 +1,7 @@
 /*
  * Context variables: values that follow the flow of control, from a task to the tasks and callbacks it
- * starts. Setting one is seen by what is started later, never by what has been started already.
+ * starts. Setting one is seen by what is started later, never by what has been started already. A job that
+ * gyre_to_thread() starts in a thread has a copy; if it outlives its loop it ends its values there.
  *
  * Python names: contextvars.ContextVar and Context (copy_context() is implicit, as in asyncio).
  */
@@ -23,12 +24,12 @@ typedef struct gyre_context_var {
     void (*release)(void *value);  /* called on a value when the last context that has it goes; may be NULL */
 } gyre_context_var;
 
-/* The value in the running task or callback; borrowed. ContextVar.get(). Outside a loop: `initial`. */
+/* The value in the running task, callback or job; borrowed. ContextVar.get(). Elsewhere: `initial`. */
 GYRE_API void *gyre_context_get(const gyre_context_var *var);
 
 /*
- * Sets it for the running task or callback and what they start from now on. value: moved (the variable's
- * `release` ends it). ContextVar.set(). Errors: -ENOMEM (the value stays the caller's), GYRE_ENOTASK outside a loop.
+ * Sets it for the running task, callback or job and what they start from now on. value: moved (the variable's
+ * `release` ends it). ContextVar.set(). Errors: -ENOMEM (the value stays the caller's), GYRE_ENOTASK outside of those.
  */
 GYRE_API int64_t gyre_context_set(const gyre_context_var *var, void *value);
 

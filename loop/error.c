@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #include "error_internal.h"
 
 struct gyre_error {
-    unsigned refs;
+    atomic_uint refs; /* results cross threads, with their details */
     int64_t code;
     size_t count;            /* members of a group */
     char *text;              /* behind the items, in the same block */
@@ -129,13 +130,13 @@ gyre_error *gyre_error_new_group(const char *text, size_t n, const gyre_error_it
 gyre_error *gyre_error_ref(gyre_error *error)
 {
     if (error)
-        error->refs++;
+        atomic_fetch_add_explicit(&error->refs, 1, memory_order_relaxed);
     return error;
 }
 
 void gyre_error_unref(gyre_error *error)
 {
-    if (!error || --error->refs)
+    if (!error || atomic_fetch_sub_explicit(&error->refs, 1, memory_order_acq_rel) > 1)
         return;
     for (size_t i = 0; i < error->count; i++)
         gyre_error_unref(error->items[i].detail);

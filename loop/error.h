@@ -54,6 +54,9 @@ GYRE_BEGIN_DECLS
     X(NOSENDFILE, 32, "sendfile is not available here")               /* SendfileNotAvailableError */ \
     X(GENERATORRAISEDSTOP, 33, "generator raised a stop code")        /* RuntimeError */           \
     X(TYPE, 34, "value of a kind that is not allowed here")           /* TypeError */              \
+    X(EXECUTORSHUTDOWN, 40, "executor has been shut down")            /* RuntimeError */           \
+    X(WORKERDIED, 50, "worker process died while it had the job")     /* BrokenProcessPool */      \
+    X(NOTEMPLATE, 51, "no template for worker processes")             /* BrokenProcessPool */      \
     X(DNSNAME, 60, "host name is not known")                          /* socket.gaierror */        \
     X(DNSAGAIN, 61, "name server does not answer; try again")         /* socket.gaierror */        \
     X(DNSFAIL, 62, "name server failed")                              /* socket.gaierror */        \
@@ -65,7 +68,27 @@ GYRE_BEGIN_DECLS
     X(TLSALERT, 74, "peer ended TLS with an alert")                   /* ssl.SSLError */           \
     X(TLSCERT, 75, "certificate or key cannot be used")               /* ssl.SSLError */           \
     X(TLSALPN, 76, "no application protocol in common")               /* ssl.SSLError */           \
-    X(TLSCLOSED, 77, "TLS is closed in this direction")               /* ssl.SSLZeroReturnError */
+    X(TLSCLOSED, 77, "TLS is closed in this direction")               /* ssl.SSLZeroReturnError */ \
+    X(URL, 90, "URL is not valid")                                    /* ValueError */             \
+    X(HTTPHEADER, 91, "HTTP header field that is not allowed")        /* ValueError */             \
+    X(HTTPSYNTAX, 92, "HTTP message is malformed")                    /* BadStatusLine */          \
+    X(HTTPFRAMING, 93, "length of the HTTP message is ambiguous")     /* no equivalent */          \
+    X(HTTPHOST, 94, "HTTP Host field is missing or wrong")            /* no equivalent */          \
+    X(HTTPVERSION, 95, "HTTP version is not supported")               /* UnknownProtocol */        \
+    X(HTTPMETHOD, 96, "HTTP method is not known")                     /* no equivalent */          \
+    X(HTTPCODING, 97, "HTTP transfer coding is not supported")        /* UnknownTransferEncoding */ \
+    X(HTTPLINE, 98, "start line of the HTTP message is too long")     /* LineTooLong */            \
+    X(HTTPFIELDS, 99, "HTTP header fields are too many or too large") /* HTTPException */          \
+    X(HTTPBODY, 100, "HTTP body is larger than allowed")              /* no equivalent */          \
+    X(HTTPINCOMPLETE, 101, "connection ended within an HTTP message") /* IncompleteRead */         \
+    X(HTTPENCODING, 102, "compressed HTTP content is damaged")        /* zlib.error */             \
+    X(HTTPLENGTH, 103, "HTTP body is not as long as announced")       /* no equivalent */          \
+    X(HTTPSCHEME, 104, "URL is not one of http or https")             /* ValueError */             \
+    X(HTTPREDIRECT, 105, "HTTP redirect cannot be followed")          /* HTTPError */              \
+    X(HTTPDOWNGRADE, 106, "HTTP redirect from https to http")         /* no equivalent */          \
+    X(HTTPREPLAY, 107, "HTTP body cannot be sent again")              /* no equivalent */          \
+    X(HTTPPROXY, 108, "HTTP proxy refused")                           /* OSError */                \
+    X(HTTPNOANSWER, 109, "HTTP handler gave no answer")               /* no equivalent */
 
 enum gyre_error_code {
     GYRE__EBASE = -10000, /* below every -errno */
@@ -86,7 +109,7 @@ GYRE_API const char *gyre_err_name(int64_t code);
 
 /* ---- details ---- */
 
-/* An error code with what is known about it. Immutable, counted, not bound to a loop; one thread at a time. */
+/* An error code with what is known about it. Immutable, counted, not bound to a loop or thread. */
 typedef struct gyre_error gyre_error;
 
 /*

@@ -142,6 +142,9 @@ static inline void gyre__callback_done(gyre_loop *loop, int64_t rc, gyre_handle 
         gyre__callback_failed(loop, rc, handle, message);
 }
 
+/* Where a job that runs in this thread has its context; NULL: it has none, or no job runs. context.c */
+extern _Thread_local gyre_context **gyre__context_slot;
+
 /* After a callback that has no context of its own: what it set is not seen by others. */
 static inline void gyre__context_forget(gyre_loop *loop)
 {

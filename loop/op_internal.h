@@ -31,6 +31,7 @@ enum gyre__verb {
     GYRE__OP_SHUTDOWN,  /* length: SHUT_* */
     GYRE__OP_SOCKET,    /* fd: domain; offset: type; length: protocol */
     GYRE__OP_OPENAT,    /* fd: directory; addr: path; flags: O_*; length: mode */
+    GYRE__OP_OPENAT2,   /* fd: directory; addr: path; offset: struct open_how *; length: its size */
     GYRE__OP_CLOSE,
     GYRE__OP_FSYNC,     /* flags: IORING_FSYNC_DATASYNC or 0 */
     GYRE__OP_FALLOCATE, /* length: mode; offset: start; addr: size, cast to a pointer */

@@ -1,9 +1,11 @@
 /* Opening connections: look-up, a staggered race of attempts, a stream for the winner. */
 #include "connect.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,8 +16,10 @@
 #include "../task/timeout.h"
 #include "raw.h"
 #include "resolver.h"
+#include "stream_internal.h"
+#include "stream_tls.h"
 
-enum { MOST_ATTEMPTS = 16, ATTEMPT_DELAY_MS = 250 };
+enum { MOST_ATTEMPTS = 16, ATTEMPT_DELAY_MS = 250, NAME_SIZE = 256 };
 
 /* What the attempts of a race share; each holds a reference, so that none must be waited for. */
 struct race {
@@ -25,6 +29,7 @@ struct race {
     int64_t first_error; /* of the address tried first */
     gyre_connect_options options;
     gyre_address local;  /* what options.local points to */
+    char tls_name[NAME_SIZE]; /* what options.tls_server_name points to */
 };
 
 static void unref_race(struct race *race)
@@ -33,6 +38,7 @@ static void unref_race(struct race *race)
         return;
     if (race->winner >= 0)
         close(race->winner);
+    gyre_tls_context_unref(race->options.tls);
     gyre_free(race);
 }
 
@@ -49,6 +55,11 @@ static struct race *make_race(const gyre_connect_options *options)
     if (race->options.local) {
         race->local = *race->options.local;
         race->options.local = &race->local;
+    }
+    gyre_tls_context_ref(race->options.tls);
+    if (race->options.tls_server_name) {
+        strcpy(race->tls_name, race->options.tls_server_name); /* its length was looked at */
+        race->options.tls_server_name = race->tls_name;
     }
     return race;
 }
@@ -238,8 +249,54 @@ struct open_connection {
     gyre_address single;
     gyre_address *addresses;  /* new, from the resolver */
     int64_t count;
-    char name[256];
+    char name[NAME_SIZE];
+    char session_key[8];
 };
+
+/* An IP address as text; false for other families. */
+static bool print_host(const gyre_address *address, char *buffer)
+{
+    const struct sockaddr *raw = gyre_address_raw(address);
+    const void *bytes;
+
+    if (raw->sa_family == AF_INET)
+        bytes = &((const struct sockaddr_in *)(const void *)raw)->sin_addr;
+    else if (raw->sa_family == AF_INET6)
+        bytes = &((const struct sockaddr_in6 *)(const void *)raw)->sin6_addr;
+    else
+        return false;
+    return inet_ntop(raw->sa_family, bytes, buffer, INET6_ADDRSTRLEN) != NULL;
+}
+
+/* The context tells sessions apart by name and port. */
+static gyre_await start_tls(struct open_connection *self)
+{
+    const gyre_connect_options *options = &self->race->options;
+    char text[INET6_ADDRSTRLEN];
+    const char *name = options->tls_server_name;
+
+    if (!name && self->by_name)
+        name = self->name;
+    if (!name && print_host(&self->single, text))
+        name = text;
+    snprintf(self->session_key, sizeof(self->session_key), "%u",
+             self->by_name ? self->port : gyre_address_port(&self->single));
+    return gyre_start_tls(*self->out_stream, options->tls,
+                          &(gyre_start_tls_options){.server_name = name,
+                                                    .session_key = self->session_key});
+}
+
+/* The peer still gets the alert that says what was wrong, if there is one. */
+static void give_stream_up(struct open_connection *self)
+{
+    gyre_stream *stream = *self->out_stream;
+
+    *self->out_stream = NULL;
+    if (stream && stream->fd >= 0 && !stream->loop->closing)
+        gyre__stream_close_soon(stream, self->frame.value == GYRE_ECANCELLED);
+    else
+        gyre_stream_abort(stream);
+}
 
 GYRE_CORO(open_connection)
 {
@@ -257,10 +314,15 @@ GYRE_CORO(open_connection)
                        .count = self->count < MOST_ATTEMPTS ? (size_t)self->count : MOST_ATTEMPTS));
     self->count = gyre_stream_new(gyre_loop_current(), self->race->winner,
                                   &self->race->options.stream, self->out_stream);
-    if (self->count >= 0)
-        self->race->winner = -1; /* the stream's now */
-    GYRE_RETURN(self->count);
+    if (self->count < 0)
+        GYRE_RETURN(self->count);
+    self->race->winner = -1; /* the stream's now */
+    if (self->race->options.tls)
+        GYRE_TRY(start_tls(self));
+    GYRE_RETURN(0);
     GYRE_FINALLY;
+    if (self->frame.value < 0)
+        give_stream_up(self);
     unref_race(self->race);
     gyre_free(self->addresses);
     GYRE_END;
@@ -276,6 +338,8 @@ static gyre_await start(struct open_connection *args, const gyre_connect_options
     *args->out_stream = NULL;
     if (!gyre__may_park(task))
         return gyre__complete(task, GYRE_ECANCELLED);
+    if (options && options->tls_server_name && strlen(options->tls_server_name) >= NAME_SIZE)
+        return gyre__complete(task, -EINVAL);
     args->frame = (gyre_frame){.coro = &open_connection_coro};
     args->race = make_race(options);
     if (!args->race)

@@ -11,6 +11,7 @@
 
 #include "../task/coro.h"
 #include "stream.h"
+#include "tls.h"
 
 GYRE_BEGIN_DECLS
 
@@ -18,10 +19,13 @@ GYRE_BEGIN_DECLS
 typedef struct gyre_connect_options {
     int family;                 /* AF_INET or AF_INET6 only; 0: both */
     const gyre_address *local;  /* bind to it first; only addresses of its family are tried; copied */
-    int64_t timeout_ns;         /* for everything, look-up included; 0: none */
+    int64_t timeout_ns;         /* for everything, look-up and TLS included; 0: none */
     int64_t attempt_delay_ns;   /* head start of each address; 0: 250 ms; GYRE_FOREVER: one after the other */
     bool nagle;                 /* leave Nagle's algorithm on; default: TCP_NODELAY as asyncio */
     gyre_stream_options stream; /* for the stream */
+    gyre_tls_context *tls;      /* speak TLS from the beginning, as its client; gets a new reference; ssl= */
+    const char *tls_server_name; /* whom its certificate must be for; NULL: the host, or the address's text;
+                                    copied; server_hostname= */
 } gyre_connect_options;
 
 /*
@@ -29,6 +33,10 @@ typedef struct gyre_connect_options {
  * caller's; borrowed until the await is over. Result 0. Errors: those of gyre_getaddrinfo(); -ECONNREFUSED,
  * -ENETUNREACH and so on, of the address that was tried first; GYRE_ETIMEOUT; -ENOMEM. Cancelled: every attempt
  * is given up and its socket closed. open_connection().
+ *
+ * With TLS the stream is given out once the handshake has succeeded, within its time limit (GYRE_ETIMEOUT);
+ * else with the errors of tls.h, gyre_error_current() having the details; see stream_tls.h. A Unix socket needs a
+ * tls_server_name (-EINVAL) unless the context verifies none.
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_open_connection(const char *host, uint16_t port,
                                                        const gyre_connect_options *options,

@@ -14,6 +14,9 @@ void gyre__server_unref(gyre_server *server)
 
     if (--server->refs)
         return;
+    if (server->freed)
+        server->freed(server->freed_arg);
+    gyre_tls_context_unref(server->options.tls);
     gyre_free(server->args);
     gyre_free(server);
     gyre__loop_drop(loop);
@@ -110,6 +113,8 @@ int64_t gyre__start_server(gyre_loop *loop, const gyre_server_options *options, 
     gyre__check_thread(loop, "GYRE_START_SERVER");
     if (loop->closing)
         return GYRE_ELOOPCLOSED;
+    if (options->tls && !gyre_tls_context_is_server(options->tls))
+        return -EINVAL;
     count = gyre__listen_addresses(options, addresses, GYRE__MOST_LISTENERS);
     if (count < 0)
         return count;
@@ -119,6 +124,7 @@ int64_t gyre__start_server(gyre_loop *loop, const gyre_server_options *options, 
     server->loop = loop;
     server->refs = 1;
     server->options = *options;
+    gyre_tls_context_ref(server->options.tls);
     server->coro = coro;
     gyre__loop_keep(loop);
     gyre__list_init(&server->sessions);

@@ -12,6 +12,9 @@
  *
  * A session that ends with an error, other than being cancelled, is reported to the exception handler.
  *
+ * With TLS a session begins once its handshake has succeeded; until then the connection counts all the same, for
+ * gyre_server_connections(), the limit and gyre_server_wait_closed(), but not longer than the context's handshake time limit.
+ *
  * Python names: asyncio.start_server, start_unix_server, Server.
  */
 #ifndef GYRE_NET_SERVER_H
@@ -20,6 +23,7 @@
 #include "../task/coro.h"
 #include "address.h"
 #include "stream.h"
+#include "tls.h"
 
 GYRE_BEGIN_DECLS
 
@@ -38,6 +42,13 @@ typedef struct gyre_server_options {
     bool nagle;                    /* leave Nagle's algorithm on; default: TCP_NODELAY as asyncio */
     size_t max_connections;        /* accept no more at a time; 0: no limit */
     gyre_stream_options stream;    /* for each connection */
+    gyre_tls_context *tls;         /* speak TLS, as its server; gets a new reference. ssl= */
+    /*
+     * Told of each handshake that failed or took too long: the peer, the error, its details in
+     * gyre_error_current(). Called in the loop, must not suspend; NULL: nobody is told. Without TLS never called.
+     */
+    void (*on_tls_error)(void *arg, const gyre_address *peer, int64_t error);
+    void *on_tls_error_arg;
 } gyre_server_options;
 
 GYRE_API int64_t gyre__start_server(gyre_loop *loop, const gyre_server_options *options,
@@ -49,7 +60,8 @@ GYRE_API int64_t gyre__start_server(gyre_loop *loop, const gyre_server_options *
  * Starts a server on the running loop: GYRE_START_SERVER(&server, options, coroutine, .argument = value, ...), options being a
  * gyre_server_options value in parentheses. *out_server: new, the caller's until gyre_server_free().
  * Never suspends: it serves when this returns 0. Errors: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL and others of
- * socket, bind and listen; -EINVAL for a host that is not numeric (resolve it first); -ENOMEM.
+ * socket, bind and listen; -EINVAL for a host that is not numeric (resolve it first) and for a TLS context of
+ * clients; -ENOMEM.
  */
 #define GYRE_START_SERVER(out_server_, options_, ...)                                              \
     GYRE_START_SERVER_ON(gyre_loop_current(), out_server_, options_, __VA_ARGS__)

@@ -82,6 +82,8 @@ static gyre_task *spawn(gyre_server *server, gyre_stream *stream)
 {
     gyre_stream **place = (gyre_stream **)(void *)((char *)server->args + sizeof(gyre_frame));
 
+    if (server->options.tls)
+        return gyre__server_spawn_tls(server, stream);
     *place = stream;
     return gyre__spawn(&(gyre_spawn_options){.loop = server->loop, .lazy = true}, server->coro,
                        server->args, server->coro->file, 0);

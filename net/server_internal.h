@@ -27,6 +27,8 @@ struct gyre_server {
     gyre_server_options options;
     const gyre_coro *coro;
     void *args;              /* the frame each session starts with */
+    void (*freed)(void *arg); /* hears that the last reference has gone, and with it the last session; or NULL */
+    void *freed_arg;
     gyre__link sessions;
     gyre__link clients;      /* transports: struct gyre__server_client */
     size_t connections;      /* sessions and transports */
@@ -61,6 +63,9 @@ void gyre__server_unref(gyre_server *server);
 
 /* Once it is closed and the last connection has ended: those who wait for that go on. */
 void gyre__server_wake_waiters(gyre_server *server);
+
+/* server_tls.c: a session's task with the handshake before the session; NULL: no memory. */
+gyre_task *gyre__server_spawn_tls(gyre_server *server, gyre_stream *stream);
 
 /* server_accept.c: prepares a listener; accepts from now on; lets go of its descriptors. */
 void gyre__listener_init(struct gyre__listener *listener, gyre_server *server, int fd);

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "stream_internal.h"
+#include "stream_tls_internal.h"
 
 enum { DEFAULT_LIMIT = 65536, DEFAULT_HIGH = 65536, DEFAULT_CLOSE_SECONDS = 30 };
 
@@ -68,6 +68,8 @@ void gyre__stream_unref(gyre_stream *stream)
     if (--stream->refs)
         return;
     gyre__stream_settle(stream);
+    if (stream->tls)
+        gyre__stream_tls_free(stream);
     gyre__bytes_clear(&stream->in, &loop->blocks);
     gyre__bytes_clear(&stream->staging, &loop->blocks);
     gyre__bytes_clear(&stream->sending, &loop->blocks);
@@ -114,6 +116,8 @@ void gyre__stream_advance_close(gyre_stream *stream)
 
     if (!stream->closing || stream->fd < 0 || (unsent && !stream->aborted))
         return;
+    if (stream->tls && !stream->aborted && gyre__stream_tls_lingers(stream))
+        return;
     if (stream->receive.in_flight && !stream->receive_cancelled) {
         stream->receive_cancelled = true;
         gyre__op_cancel(&stream->receive);
@@ -129,6 +133,8 @@ static void begin_close(gyre_stream *stream, bool abort)
     stream->closing = true;
     stream->aborted = abort || stream->loop->closing;
     gyre__stream_end_read(stream);
+    if (stream->tls)
+        gyre__stream_tls_end(stream);
     if (stream->aborted)
         gyre__stream_end_write(stream);
 }
@@ -154,13 +160,24 @@ void gyre__stream_notify(gyre_stream *stream)
     gyre__ready_push(&stream->loop->ready, stream->listener);
 }
 
-static void set_deadline(gyre_stream *stream)
+void gyre__stream_set_deadline(gyre_stream *stream, int64_t timeout)
 {
-    if (stream->close_timeout == GYRE_FOREVER)
+    if (gyre__timer_is_set(&stream->deadline)) {
+        gyre__timers_remove(&stream->loop->timers, &stream->deadline);
+        stream->refs--; /* not the last: its owner's is there until the descriptor is closed */
+    }
+    if (timeout == GYRE_FOREVER)
         return;
     stream->refs++;
-    gyre__timers_add(&stream->loop->timers, &stream->deadline,
-                     gyre__deadline(stream->loop, stream->close_timeout), 0);
+    gyre__timers_add(&stream->loop->timers, &stream->deadline, gyre__deadline(stream->loop, timeout),
+                     0);
+}
+
+/* Unless TLS has set one already, for what comes after the last byte. */
+static void set_close_deadline(gyre_stream *stream)
+{
+    if (!gyre__timer_is_set(&stream->deadline) && !(stream->tls && stream->tls->lingering))
+        gyre__stream_set_deadline(stream, stream->close_timeout);
 }
 
 void gyre__stream_close_soon(gyre_stream *stream, bool abort)
@@ -168,8 +185,8 @@ void gyre__stream_close_soon(gyre_stream *stream, bool abort)
     stream->refs++;
     begin_close(stream, abort || (stream->closing && stream->aborted));
     gyre__stream_advance_close(stream);
-    if (stream->fd >= 0 && !stream->aborted && !gyre__timer_is_set(&stream->deadline))
-        set_deadline(stream);
+    if (stream->fd >= 0 && !stream->aborted)
+        set_close_deadline(stream);
     gyre__stream_unref(stream);
 }
 
@@ -237,7 +254,7 @@ gyre_await gyre_stream_close(gyre_stream *stream)
         gyre__stream_unref(stream);
         return gyre__complete(task, rc);
     }
-    set_deadline(stream);
+    set_close_deadline(stream);
     stream->closer = task;
     task->wait.slot.data = stream;
     return gyre__park_slot(task, &wait_close, stream);

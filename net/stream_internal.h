@@ -21,6 +21,7 @@ struct gyre__kept {
 
 struct gyre_stream {
     gyre_loop *loop;
+    struct gyre__stream_tls *tls; /* stream_tls.c; NULL: what is received is what is read */
     unsigned refs;      /* the owner's and one per op in flight */
     int fd;             /* -1 once closed */
     bool is_socket;
@@ -106,6 +107,9 @@ void gyre__stream_make_blocking(const gyre_stream *stream);
 /* Whenever an op has ended: goes on with closing, if it is under way. */
 void gyre__stream_advance_close(gyre_stream *stream);
 
+/* Closing gives up after that time from now, whatever was set before; GYRE_FOREVER: never. */
+void gyre__stream_set_deadline(gyre_stream *stream, int64_t timeout);
+
 /* stream_receive.c: prepares the op; ends whatever read waits because the stream has ended. */
 void gyre__stream_init_read(gyre_stream *stream);
 void gyre__stream_end_read(gyre_stream *stream);
@@ -116,6 +120,18 @@ void gyre__stream_receive(gyre_stream *stream);
 
 /* True if what the reader waits for should be received straight into its memory. */
 bool gyre__stream_wants_direct(const gyre_stream *stream);
+
+/* Room for `size` bytes behind `in`, without moving bytes that a caller may still look at; false: no memory. */
+bool gyre__stream_make_room(gyre_stream *stream, size_t size);
+
+/* True if what the reader waits for is there, or will never be. */
+bool gyre__stream_is_satisfied(const gyre_stream *stream);
+
+/* Bytes have come, or never will: the parked reader goes on if that is what it waits for. */
+void gyre__stream_wake_reader(gyre_stream *stream);
+
+/* Outside the reaping: stops a receive whose bytes nobody wants for now. */
+void gyre__stream_pause_soon(gyre_stream *stream);
 
 /* For composed reads: one begins (-EBUSY, or takes a reference), waits, gives bytes away, ends. */
 int64_t gyre__stream_compose(gyre_stream *stream);
@@ -133,5 +149,13 @@ void gyre__stream_listen(gyre_stream *stream, bool on);
 /* stream_write.c */
 void gyre__stream_init_write(gyre_stream *stream);
 void gyre__stream_end_write(gyre_stream *stream);
+/* gyre_stream_write_soon() for several pieces. */
+int64_t gyre__stream_writev_soon(gyre_stream *stream, const struct iovec *pieces, size_t count);
+
+/* Sends what lies in `pending`, at once as far as the socket takes it. Not inside the reaping. */
+void gyre__stream_push(gyre_stream *stream);
+
+/* The connection cannot be written to any more: what is unsent never will be. */
+void gyre__stream_fail_write(gyre_stream *stream, int64_t error);
 
 #endif

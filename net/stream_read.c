@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "stream_internal.h"
+#include "stream_tls_internal.h"
 
 /* ---- waiting ---- */
 
@@ -60,12 +60,25 @@ static int64_t finish_read(gyre_task *task)
     stream->target = NULL;
     stream->target_size = 0;
     stream->received = 0;
+    gyre__stream_raise(stream, result);
     gyre__stream_unref(stream);
     return result;
 }
 
 static const gyre__wait_kind wait_read = {
     .what = "data of a stream", .cancel = cancel_read, .finish = finish_read, .keeps_result = true};
+
+/* What was received before but not decrypted may be all that is waited for. */
+static bool is_there(gyre_task *task, gyre_stream *stream)
+{
+    if (!stream->tls || !gyre__stream_tls_pump(stream) || !gyre__stream_is_satisfied(stream))
+        return false;
+    task->top->result = gyre__stream_raise(stream, outcome(stream));
+    stream->target = NULL;
+    stream->target_size = 0;
+    stream->received = 0;
+    return true;
+}
 
 /* Parks until bytes are in the target, or until `in` holds `size` bytes if the target is NULL. */
 static gyre_await wait_for_bytes(gyre_task *task, gyre_stream *stream, char *target, size_t size)
@@ -75,6 +88,8 @@ static gyre_await wait_for_bytes(gyre_task *task, gyre_stream *stream, char *tar
     stream->target = target;
     stream->target_size = size;
     stream->received = 0;
+    if (is_there(task, stream))
+        return (gyre_await){false};
     /* A receive that is done at once would win against a cancellation again and again. */
     if (__builtin_expect(task->flags & GYRE__TASK_MUST_CANCEL, 0) &&
         gyre__stream_wants_direct(stream)) {
@@ -84,7 +99,8 @@ static gyre_await wait_for_bytes(gyre_task *task, gyre_stream *stream, char *tar
     gyre__stream_receive(stream);
     if (stream->read_error) {
         stream->target = NULL;
-        return gyre__complete(task, stream->read_error);
+        stream->target_size = 0;
+        return gyre__complete(task, gyre__stream_raise(stream, stream->read_error));
     }
     stream->reader = task;
     stream->refs++;
@@ -101,7 +117,7 @@ static bool is_busy(const gyre_stream *stream)
 static int64_t refusal(const gyre_stream *stream)
 {
     if (stream->read_error)
-        return stream->read_error;
+        return gyre__stream_raise(stream, stream->read_error);
     return stream->closing ? -EBADF : 0;
 }
 

@@ -4,13 +4,16 @@
 
 #include "../loop/provided_internal.h"
 #include "../task/unwind_internal.h"
-#include "stream_internal.h"
+#include "stream_tls_internal.h"
 
 /*
  * From DIRECT_SIZE on a read goes straight into the caller's memory, which saves a copy. Below, a multishot
  * receive is cheaper, unless the messages are large: from LARGE_MESSAGE on direct, until they are small again.
  */
 enum { DIRECT_SIZE = 16384, LARGE_MESSAGE = 8192, SMALL_MESSAGE = 512, STAGING_SIZE = 16384 };
+
+/* For TLS, which cannot receive into the reader's memory: several records at a time. */
+enum { TLS_STAGING_SIZE = 65536 };
 
 static void forget_kept(gyre_stream *stream)
 {
@@ -56,17 +59,21 @@ static bool replace_buffer(gyre_stream *stream, size_t room)
     return true;
 }
 
-/* Appends to `in` without moving bytes that a caller may still look at. */
-static bool append(gyre_stream *stream, const char *data, size_t size)
+bool gyre__stream_make_room(gyre_stream *stream, size_t size)
 {
     if ((stream->held || stream->peeked) && stream->in.capacity - stream->in.end < size &&
         !replace_buffer(stream, size))
         return false;
-    return gyre__bytes_append(&stream->in, gyre__stream_blocks(stream), data, size);
+    return gyre__bytes_reserve(&stream->in, gyre__stream_blocks(stream), size);
 }
 
-/* True if what the parked reader waits for is there, or will never be. */
-static bool is_satisfied(const gyre_stream *stream)
+static bool append(gyre_stream *stream, const char *data, size_t size)
+{
+    return gyre__stream_make_room(stream, size) &&
+           gyre__bytes_append(&stream->in, gyre__stream_blocks(stream), data, size);
+}
+
+bool gyre__stream_is_satisfied(const gyre_stream *stream)
 {
     if (stream->eof || stream->read_error || stream->closing)
         return true;
@@ -75,9 +82,9 @@ static bool is_satisfied(const gyre_stream *stream)
     return stream->target_size && gyre__stream_available(stream) >= stream->target_size;
 }
 
-static void wake_reader(gyre_stream *stream)
+void gyre__stream_wake_reader(gyre_stream *stream)
 {
-    if (stream->reader && is_satisfied(stream))
+    if (stream->reader && gyre__stream_is_satisfied(stream))
         gyre__wake_task(stream->reader);
     gyre__stream_notify(stream);
 }
@@ -92,14 +99,19 @@ static void note_size(gyre_stream *stream, size_t size)
 
 bool gyre__stream_wants_direct(const gyre_stream *stream)
 {
-    return stream->target && (stream->target_size >= DIRECT_SIZE ||
-                              (stream->large_messages && stream->target_size >= LARGE_MESSAGE));
+    return stream->target && !stream->tls &&
+           (stream->target_size >= DIRECT_SIZE ||
+            (stream->large_messages && stream->target_size >= LARGE_MESSAGE));
 }
 
 /* Bytes have arrived: first to the waiting reader's memory, the rest to `in`. */
 static void deliver(gyre_stream *stream, const char *data, size_t size)
 {
     note_size(stream, size);
+    if (stream->tls) {
+        gyre__stream_tls_received(stream, data, size);
+        return;
+    }
     if (stream->target && gyre__stream_available(stream) == 0 && stream->received < stream->target_size) {
         size_t part = stream->target_size - stream->received;
 
@@ -111,7 +123,18 @@ static void deliver(gyre_stream *stream, const char *data, size_t size)
     }
     if (size && !append(stream, data, size))
         stream->read_error = -ENOMEM;
-    wake_reader(stream);
+    gyre__stream_wake_reader(stream);
+}
+
+/* Nothing more will be received: the end of the stream, or an error. */
+static void transport_ended(gyre_stream *stream, int64_t error)
+{
+    if (stream->tls)
+        gyre__stream_tls_ended(stream, error);
+    else if (error)
+        stream->read_error = error;
+    else
+        stream->eof = true;
 }
 
 /* ---- receiving ---- */
@@ -128,7 +151,7 @@ static void run_pump(gyre__node *node)
 
     stream->pump_queued = false;
     if (stream->mode == GYRE__RECEIVE_MULTISHOT && !stream->receive_cancelled &&
-        gyre__stream_available(stream) >= 2 * stream->limit) {
+        (gyre__stream_available(stream) >= 2 * stream->limit || stream->eof || stream->read_error)) {
         stream->receive_cancelled = true;
         gyre__op_cancel(&stream->receive);
     }
@@ -142,17 +165,23 @@ static void take_buffer(gyre_stream *stream, const gyre__op *op)
     gyre__provided_return(stream->loop, op->flags);
 }
 
+void gyre__stream_pause_soon(gyre_stream *stream)
+{
+    if (stream->pump_queued)
+        return;
+    stream->pump_queued = true;
+    stream->refs++;
+    gyre__ready_push(&stream->loop->ready, &stream->pump);
+}
+
 static void received_more(gyre__op *op)
 {
     gyre_stream *stream = of_receive(op);
 
     if (op->flags & IORING_CQE_F_BUFFER)
         take_buffer(stream, op);
-    if (gyre__stream_available(stream) >= 2 * stream->limit && !stream->pump_queued) {
-        stream->pump_queued = true;
-        stream->refs++;
-        gyre__ready_push(&stream->loop->ready, &stream->pump);
-    }
+    if (gyre__stream_available(stream) >= 2 * stream->limit)
+        gyre__stream_pause_soon(stream);
 }
 
 /* What the final completion brought, by the mode it was started in. */
@@ -160,9 +189,10 @@ static void take_result(gyre_stream *stream, uint8_t mode, const gyre__op *op)
 {
     if (op->flags & IORING_CQE_F_BUFFER) {
         take_buffer(stream, op);
-        stream->eof |= op->res == 0;
+        if (op->res == 0)
+            transport_ended(stream, 0);
     } else if (op->res == 0) {
-        stream->eof = true;
+        transport_ended(stream, 0);
     } else if (op->res > 0) {
         if (mode == GYRE__RECEIVE_DIRECT) {
             stream->received += (size_t)op->res;
@@ -175,7 +205,7 @@ static void take_result(gyre_stream *stream, uint8_t mode, const gyre__op *op)
     } else if (op->res == -EAGAIN) {
         gyre__stream_make_blocking(stream);
     } else if (op->res != -ECANCELED && op->res != -ENOBUFS && op->res != -EINTR) {
-        stream->read_error = op->res;
+        transport_ended(stream, op->res);
     }
 }
 
@@ -189,8 +219,17 @@ static bool can_receive(const gyre_stream *stream)
 void gyre__stream_listen(gyre_stream *stream, bool on)
 {
     stream->listening = on;
+    if (on && stream->tls && gyre__stream_tls_pump(stream))
+        gyre__stream_notify(stream);
     if (on && can_receive(stream))
         gyre__stream_receive(stream);
+}
+
+/* True if receiving goes on without a reader. */
+static bool is_wanted(const gyre_stream *stream)
+{
+    return (stream->listening && can_receive(stream)) ||
+           (stream->tls && gyre__stream_tls_is_waiting(stream));
 }
 
 static void received_last(gyre__node *node)
@@ -208,11 +247,11 @@ static void received_last(gyre__node *node)
     gyre__bytes_clear(&stream->staging, gyre__stream_blocks(stream));
     reader = stream->reader;
     cancelled = reader && reader->flags & GYRE__TASK_WAIT_CANCELLED;
-    if (reader ? !is_satisfied(stream) && !cancelled : stream->listening && can_receive(stream))
+    if (reader ? !gyre__stream_is_satisfied(stream) && !cancelled : is_wanted(stream))
         gyre__stream_receive(stream);
     gyre__stream_notify(stream);
     /* This is the reader's handle already: it runs here and now, not an iteration later. */
-    if (reader && (is_satisfied(stream) || cancelled) && !(reader->flags & GYRE__TASK_WOKEN)) {
+    if (reader && (gyre__stream_is_satisfied(stream) || cancelled) && !(reader->flags & GYRE__TASK_WOKEN)) {
         reader->flags |= GYRE__TASK_WOKEN;
         gyre__task_step(reader);
     }
@@ -222,12 +261,15 @@ static void received_last(gyre__node *node)
 
 static uint8_t choose_mode(gyre_stream *stream)
 {
+    /* Of a large message the rest lies there already: the staging memory is not held while waiting. */
+    if (stream->tls && stream->target && stream->large_messages && !stream->drained)
+        return GYRE__RECEIVE_BUFFERED;
     if (stream->is_socket && !gyre__stream_wants_direct(stream) && !stream->no_multishot) {
         if (gyre__provided_need(stream->loop) == 0)
             return GYRE__RECEIVE_MULTISHOT;
         stream->no_multishot = true;
     }
-    return stream->target ? GYRE__RECEIVE_DIRECT : GYRE__RECEIVE_BUFFERED;
+    return stream->target && !stream->tls ? GYRE__RECEIVE_DIRECT : GYRE__RECEIVE_BUFFERED;
 }
 
 static int64_t start(gyre_stream *stream, uint8_t mode)
@@ -236,6 +278,7 @@ static int64_t start(gyre_stream *stream, uint8_t mode)
                              .fd = stream->fd,
                              .offset = stream->is_socket ? 0 : UINT64_MAX,
                              .poll_first = stream->is_socket && stream->drained};
+    size_t staging = stream->tls && stream->large_messages ? TLS_STAGING_SIZE : STAGING_SIZE;
 
     switch (mode) {
     case GYRE__RECEIVE_MULTISHOT:
@@ -248,10 +291,10 @@ static int64_t start(gyre_stream *stream, uint8_t mode)
         request.length = (uint32_t)(stream->target_size < INT32_MAX ? stream->target_size : INT32_MAX);
         break;
     default:
-        if (!gyre__bytes_reserve(&stream->staging, gyre__stream_blocks(stream), STAGING_SIZE))
+        if (!gyre__bytes_reserve(&stream->staging, gyre__stream_blocks(stream), staging))
             return -ENOMEM;
         request.addr = stream->staging.data;
-        request.length = STAGING_SIZE;
+        request.length = (uint32_t)staging;
         break;
     }
     return gyre__op_start(stream->loop, &stream->receive, &request);
@@ -267,7 +310,7 @@ void gyre__stream_receive(gyre_stream *stream)
         stream->receive_cancelled = true; /* its end starts a direct one */
         gyre__op_cancel(&stream->receive);
     }
-    if (stream->mode != GYRE__RECEIVE_NONE)
+    if (stream->mode != GYRE__RECEIVE_NONE || (stream->tls && stream->tls->over))
         return;
     mode = choose_mode(stream);
     rc = start(stream, mode);
@@ -290,5 +333,5 @@ void gyre__stream_init_read(gyre_stream *stream)
 void gyre__stream_end_read(gyre_stream *stream)
 {
     if (stream->mode != GYRE__RECEIVE_DIRECT)
-        wake_reader(stream);
+        gyre__stream_wake_reader(stream);
 }

@@ -6,7 +6,7 @@
 
 #include "../loop/alloc.h"
 #include "server_internal.h"
-#include "stream_internal.h"
+#include "stream_tls_internal.h"
 
 struct gyre_transport {
     gyre__node node;      /* the stream's listener */
@@ -86,8 +86,11 @@ static void tell_lost(gyre_transport *transport)
     int64_t error = stream->timed_out ? GYRE_ETIMEOUT : gyre_stream_error(stream);
 
     stream->listener = NULL;
+    if (error < 0)
+        gyre__stream_raise(stream, error);
     if (transport->protocol->connection_lost)
         transport->protocol->connection_lost(transport->self, error);
+    gyre__error_set(NULL);
     if (transport->client.server)
         gyre__server_detach(&transport->client);
     gyre_free(transport);
@@ -157,17 +160,22 @@ struct create_connection {
     gyre_stream *stream;
     int64_t rc;
     char host[256];
+    char tls_server_name[256]; /* what options.tls_server_name points to */
 };
 GYRE_CORO(create_connection)
 {
     GYRE_BEGIN;
     if (self->options.local)
         self->options.local = &self->local;
+    if (self->options.tls_server_name)
+        self->options.tls_server_name = self->tls_server_name;
     GYRE_TRY(gyre_open_connection(self->host, self->port, &self->options, &self->stream));
     self->rc = gyre_transport_new(self->stream, self->protocol, self->self, self->out_transport);
     if (self->rc < 0)
         gyre_stream_abort(self->stream);
     GYRE_RETURN(self->rc);
+    GYRE_FINALLY;
+    gyre_tls_context_unref(self->options.tls);
     GYRE_END;
 }
 
@@ -183,6 +191,8 @@ gyre_await gyre_create_connection(const char *host, uint16_t port, const gyre_co
         .out_transport = out_transport,
     };
 
+    gyre_await pending;
+
     if (strlen(host) >= sizeof(args.host))
         return gyre__complete(gyre__task_running(__func__), GYRE_EDNSNAME);
     memcpy(args.host, host, strlen(host) + 1);
@@ -190,7 +200,16 @@ gyre_await gyre_create_connection(const char *host, uint16_t port, const gyre_co
         args.options = *options;
     if (args.options.local)
         args.local = *args.options.local;
-    return gyre__call(&create_connection_coro, &args);
+    if (args.options.tls_server_name) {
+        if (strlen(args.options.tls_server_name) >= sizeof(args.tls_server_name))
+            return gyre__complete(gyre__task_running(__func__), -EINVAL);
+        strcpy(args.tls_server_name, args.options.tls_server_name);
+    }
+    gyre_tls_context_ref(args.options.tls);
+    pending = gyre__call(&create_connection_coro, &args);
+    if (!pending.pending) /* no memory for the frame */
+        gyre_tls_context_unref(args.options.tls);
+    return pending;
 }
 
 /* A session that turns its stream into a transport and is done. */

@@ -5,7 +5,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "executor_internal.h"
 #include "task_internal.h"
+
+static const int64_t FIVE_MINUTES = GYRE_SECONDS(300);
 
 /* ---- cancelling what is left ---- */
 
@@ -74,37 +77,93 @@ int64_t gyre_loop_cancel_all_tasks(gyre_loop *loop)
     return rc < 0 ? rc : leftover.rc;
 }
 
-/* ---- SIGINT ---- */
+/* ---- SIGINT and SIGTERM ---- */
 
-/* The main task and whether it was interrupted. */
+/* The main task and what interrupted it. */
 struct interrupt {
     gyre_task *main;
-    bool requested;
+    int number; /* of the signal; 0: none */
+    bool takes_sigint, takes_sigterm;
 };
 
-static int64_t on_sigint(gyre_loop *loop, void *arg)
+static void forget_signals(gyre_loop *loop, const struct interrupt *interrupt)
 {
-    struct interrupt *interrupt = arg;
+    if (interrupt->takes_sigint)
+        gyre_loop_remove_signal_handler(loop, SIGINT);
+    if (interrupt->takes_sigterm)
+        gyre_loop_remove_signal_handler(loop, SIGTERM);
+}
 
-    interrupt->requested = true;
+static int64_t interrupt_main(gyre_loop *loop, struct interrupt *interrupt, int number)
+{
+    interrupt->number = number;
     gyre_task_cancel(interrupt->main);
-    gyre_loop_remove_signal_handler(loop, SIGINT); /* a second one ends the process */
+    forget_signals(loop, interrupt); /* a second one ends the process */
     return 0;
 }
 
-/* In the main thread only, as in asyncio; and a program that ignores SIGINT or handles it goes on doing so. */
-static bool may_take_sigint(void)
+static int64_t on_sigint(gyre_loop *loop, void *arg)
+{
+    return interrupt_main(loop, arg, SIGINT);
+}
+
+static int64_t on_sigterm(gyre_loop *loop, void *arg)
+{
+    return interrupt_main(loop, arg, SIGTERM);
+}
+
+/* In the main thread only, as in asyncio; and a program that ignores the signal or handles it goes on doing so. */
+static bool take_signal(gyre_loop *loop, int number, gyre_callback *callback, struct interrupt *arg)
 {
     struct sigaction action;
 
-    return gyre__thread_number() == getpid() && sigaction(SIGINT, NULL, &action) == 0 &&
-           action.sa_handler == SIG_DFL;
+    if (gyre__thread_number() != getpid() || sigaction(number, NULL, &action) < 0 ||
+        action.sa_handler != SIG_DFL ||
+        gyre_loop_add_signal_handler(loop, number, callback, arg) < 0)
+        return false;
+    gyre__signal_only_interrupts(loop, number);
+    return true;
+}
+
+/* ---- threads ---- */
+
+struct end_threads {
+    gyre_frame frame;
+    int64_t timeout_ns;
+};
+GYRE_CORO(end_threads)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(gyre_loop_shutdown_default_executor(self->timeout_ns));
+    GYRE_RETURN(self->frame.result);
+    GYRE_END;
+}
+
+/* Jobs may want the loop until they are done, so it runs meanwhile. */
+static void end_default_executor(gyre_loop *loop, int64_t timeout_ns)
+{
+    const gyre__portal *portal = gyre__portal_made(loop);
+    gyre_task *task;
+    int64_t left;
+
+    if (!portal || !portal->executor)
+        return;
+    if (timeout_ns == 0)
+        timeout_ns = FIVE_MINUTES;
+    task = GYRE_SPAWN_ON(loop, end_threads, .timeout_ns = timeout_ns);
+    left = task ? gyre_loop_run_until(loop, gyre_task_future(task)) : -ENOMEM;
+    if (left != 0)
+        gyre_loop_call_exception_handler(
+            loop, &(gyre_exception_context){
+                      .message = "jobs of the default executor were abandoned at the end of the run",
+                      .code = left < 0 ? left : GYRE_ETIMEOUT});
+    gyre_task_unref(task);
 }
 
 int64_t gyre__run(const gyre_run_options *options, const gyre_coro *coro, const void *args,
                   const char *file, unsigned line)
 {
-    struct interrupt interrupt = {NULL, false};
+    struct interrupt interrupt = {.main = NULL};
     gyre_error *detail;
     gyre_loop *loop;
     int64_t rc;
@@ -121,14 +180,19 @@ int64_t gyre__run(const gyre_run_options *options, const gyre_coro *coro, const 
         gyre_loop_close(loop);
         return -ENOMEM;
     }
-    if (!options->keep_sigint && may_take_sigint() &&
-        gyre_loop_add_signal_handler(loop, SIGINT, on_sigint, &interrupt) == 0)
-        gyre__signal_only_interrupts(loop, SIGINT);
+    interrupt.takes_sigint =
+        !options->keep_sigint && take_signal(loop, SIGINT, on_sigint, &interrupt);
+    interrupt.takes_sigterm =
+        !options->keep_sigterm && take_signal(loop, SIGTERM, on_sigterm, &interrupt);
     rc = gyre_loop_run_until(loop, gyre_task_future(interrupt.main));
-    if (rc == GYRE_ECANCELLED && interrupt.requested)
+    if (rc == GYRE_ECANCELLED && interrupt.number) {
         rc = -EINTR;
+        gyre__error_set(gyre_error_new(
+            rc, interrupt.number == SIGINT ? "interrupted by SIGINT" : "interrupted by SIGTERM"));
+    }
     detail = rc < 0 ? gyre__error_take(rc) : NULL; /* what follows must not lose it */
     gyre_loop_cancel_all_tasks(loop);
+    end_default_executor(loop, options->executor_timeout_ns);
     gyre_loop_close(loop);
     gyre_task_unref(interrupt.main);
     gyre__error_set(detail);

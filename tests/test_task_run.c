@@ -145,6 +145,34 @@ static void sigint_cancels_the_main_task(void **state)
     assert_ptr_equal(action.sa_handler, SIG_DFL);
 }
 
+struct terminated {
+    gyre_frame frame;
+    int64_t rc;
+};
+GYRE_CORO(terminated)
+{
+    GYRE_BEGIN;
+    raise(SIGTERM);
+    GYRE_AWAIT(self->rc, gyre_sleep(GYRE_SECONDS(10)));
+    GYRE_RETURN(self->rc);
+    GYRE_END;
+}
+
+static void sigterm_cancels_the_main_task_too(void **state)
+{
+    struct sigaction action;
+
+    (void)state;
+    assert_int_equal(GYRE_RUN(terminated), -EINTR);
+    assert_string_equal(gyre_error_text(gyre_error_current()), "interrupted by SIGTERM");
+    sigaction(SIGTERM, NULL, &action);
+    assert_ptr_equal(action.sa_handler, SIG_DFL);
+    signal(SIGTERM, SIG_IGN);
+    assert_int_equal(GYRE_RUN_WITH(on_virtual_clock, terminated), 0);
+    signal(SIGTERM, SIG_DFL);
+    gyre_error_clear();
+}
+
 /* In a real sleep of the loop, from outside. */
 struct sleeper {
     gyre_frame frame;
@@ -273,6 +301,7 @@ int main(void)
         cmocka_unit_test(it_does_not_nest),
         cmocka_unit_test(stopped_and_stuck),
         cmocka_unit_test(sigint_cancels_the_main_task),
+        cmocka_unit_test(sigterm_cancels_the_main_task_too),
         cmocka_unit_test(sigint_wakes_a_sleeping_loop),
         cmocka_unit_test(a_second_sigint_ends_the_process),
         cmocka_unit_test(sigint_is_left_alone_where_it_is_in_use),

@@ -258,7 +258,8 @@ static void at_completion(void *context, gyre__op *op, int32_t *res, uint32_t *f
     if (*flags & IORING_CQE_F_MORE)
         return; /* the operation lives on: only its end may say that it failed */
     verb = forget(op);
-    gives_fd = verb == GYRE__OP_ACCEPT || verb == GYRE__OP_OPENAT || verb == GYRE__OP_SOCKET;
+    gives_fd = verb == GYRE__OP_ACCEPT || verb == GYRE__OP_OPENAT || verb == GYRE__OP_OPENAT2 ||
+               verb == GYRE__OP_SOCKET;
     count = ++now.run->completions;
     if (!is_due(TORTURE_EIO, count) && !is_due(TORTURE_ECANCELED, count))
         return;

@@ -1,0 +1,474 @@
+/* TLS on streams: everything a stream can do, half-close, truncation, and the graceful end. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "loop/alloc.h"
+#include "net/sendfile.h"
+#include "net/stream_tls.h"
+#include "support/tls_world.h"
+#include "task/run.h"
+#include "task/sleep.h"
+#include "task/task.h"
+#include "task/timeout.h"
+
+static tls_world world;
+static gyre_tls_context *server_context, *client_context;
+
+/* What every test here has: both ends, after the handshake. */
+struct ends {
+    gyre_stream *client, *server;
+};
+
+#define OPEN_ENDS(ends_, options_)                                                                 \
+    GYRE_CALL(tls_pair_start, .client_context = client_context, .server_context = server_context,  \
+              .out_client = &(ends_)->client, .out_server = &(ends_)->server, .options = (options_))
+
+/* Closes both at the same time, as each waits for the other's close_notify. */
+struct close_one {
+    gyre_frame frame;
+    gyre_stream *stream;
+};
+GYRE_CORO(close_one)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(gyre_stream_close(self->stream));
+    GYRE_END;
+}
+struct close_ends {
+    gyre_frame frame;
+    struct ends *ends;
+    gyre_task *task;
+};
+GYRE_CORO(close_ends)
+{
+    GYRE_BEGIN;
+    self->task = GYRE_SPAWN(close_one, .stream = self->ends->client);
+    assert_non_null(self->task);
+    GYRE_TRY(gyre_stream_close(self->ends->server));
+    GYRE_TRY(self->task);
+    GYRE_FINALLY;
+    gyre_task_unref(self->task);
+    GYRE_END;
+}
+
+/* ---- the usual ---- */
+
+struct main_talk {
+    gyre_frame frame;
+    struct ends ends;
+    const gyre_tls_engine *tls;
+    gyre_tls_certificate *certificate;
+    const char *line;
+    size_t size;
+    char *pem;
+    char buffer[64];
+    int64_t n;
+};
+
+static void ask(struct main_talk *self)
+{
+    self->tls = gyre_stream_tls(self->ends.client);
+    assert_true(gyre_tls_engine_is_ready(self->tls));
+    assert_false(gyre_tls_engine_is_server(self->tls));
+    assert_string_equal(gyre_tls_engine_version(self->tls), "TLSv1.3");
+    assert_int_equal(strncmp(gyre_tls_engine_cipher(self->tls), "TLS_", 4), 0);
+    assert_string_equal(gyre_tls_engine_alpn(self->tls), "");
+    assert_true(gyre_tls_engine_verified(self->tls));
+    assert_string_equal(gyre_tls_engine_verified_name(self->tls), "localhost");
+    assert_int_equal(gyre_tls_engine_chain_length(self->tls), 2);
+    assert_int_equal(gyre_tls_engine_certificate(self->tls, 0, &self->certificate), 0);
+    assert_string_equal(self->certificate->subject, "CN=the server");
+    assert_string_equal(self->certificate->issuer, "CN=the authority");
+    assert_int_equal(self->certificate->name_count, 2);
+    assert_string_equal(self->certificate->names[0], "DNS:localhost");
+    assert_string_equal(self->certificate->names[1], "IP:127.0.0.1");
+    assert_true(self->certificate->not_before < self->certificate->not_after);
+    assert_true(strlen(self->certificate->serial) > 0);
+    assert_int_equal(gyre_tls_certificate_pem(self->certificate, &self->pem), strlen(world.server));
+    assert_string_equal(self->pem, world.server);
+    gyre_free(self->pem);
+    gyre_tls_certificate_free(self->certificate);
+    assert_int_equal(gyre_tls_engine_certificate(self->tls, 1, &self->certificate), 0);
+    assert_string_equal(self->certificate->subject, "CN=the authority");
+    gyre_tls_certificate_free(self->certificate);
+    assert_int_equal(gyre_tls_engine_certificate(self->tls, 2, &self->certificate), -ENOENT);
+    self->tls = gyre_stream_tls(self->ends.server);
+    assert_true(gyre_tls_engine_is_server(self->tls));
+    assert_string_equal(gyre_tls_engine_server_name(self->tls), "localhost");
+    assert_false(gyre_tls_engine_verified(self->tls));
+    assert_int_equal(gyre_tls_engine_chain_length(self->tls), 0);
+}
+
+GYRE_CORO(main_talk)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(OPEN_ENDS(&self->ends, NULL));
+    ask(self);
+    GYRE_AWAIT(self->n, gyre_stream_write(self->ends.client, "one\ntwo\r\n\r\nrest", 15));
+    assert_int_equal(self->n, 15);
+    GYRE_AWAIT(self->n, gyre_stream_readline(self->ends.server, &self->line));
+    assert_int_equal(self->n, 4);
+    assert_memory_equal(self->line, "one\n", 4);
+    GYRE_AWAIT(self->n, gyre_stream_read_until(self->ends.server, "\r\n\r\n", 4, &self->line));
+    assert_int_equal(self->n, 7);
+    assert_memory_equal(self->line, "two\r\n\r\n", 7);
+    GYRE_AWAIT(self->n, gyre_stream_fill(self->ends.server, 4));
+    assert_int_equal(self->n, 4);
+    assert_memory_equal(gyre_stream_peek(self->ends.server, &self->size), "rest", 4);
+    assert_int_equal(gyre_stream_consume(self->ends.server, 4), 0);
+    /* An answer in pieces is one record. */
+    GYRE_AWAIT(self->n, gyre_stream_writev(self->ends.server,
+                                           (struct iovec[]){{"a", 1}, {"", 0}, {"bc", 2}, {"def", 3}}, 4));
+    assert_int_equal(self->n, 6);
+    GYRE_AWAIT(self->n, gyre_stream_read(self->ends.client, self->buffer, sizeof(self->buffer)));
+    assert_int_equal(self->n, 6);
+    assert_memory_equal(self->buffer, "abcdef", 6);
+    /* Byte by byte: the rest of a record stays where it is. */
+    GYRE_AWAIT(self->n, gyre_stream_write(self->ends.server, "xyz", 3));
+    GYRE_AWAIT(self->n, gyre_stream_read(self->ends.client, self->buffer, 1));
+    GYRE_AWAIT(self->n, gyre_stream_read(self->ends.client, self->buffer + 1, 1));
+    GYRE_AWAIT(self->n, gyre_stream_read(self->ends.client, self->buffer + 2, 1));
+    assert_memory_equal(self->buffer, "xyz", 3);
+    GYRE_AWAIT(self->n, GYRE_CALL(close_ends, .ends = &self->ends));
+    assert_int_equal(self->n, 0);
+    GYRE_END;
+}
+static void talk(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_talk), 0);
+}
+
+/* ---- much, both ways at once ---- */
+
+enum { MUCH = 3000001 };
+
+static char pattern(size_t i)
+{
+    return (char)(i * 7 + i / 251);
+}
+
+struct send_much {
+    gyre_frame frame;
+    gyre_stream *stream;
+    size_t piece, sent;
+    char *data;
+    int64_t n;
+};
+GYRE_CORO(send_much)
+{
+    GYRE_BEGIN;
+    self->data = malloc(MUCH);
+    assert_non_null(self->data);
+    for (size_t i = 0; i < MUCH; i++)
+        self->data[i] = pattern(i);
+    while (self->sent < MUCH) {
+        if (self->piece > MUCH - self->sent)
+            self->piece = MUCH - self->sent;
+        GYRE_TRY(self->n, gyre_stream_write(self->stream, self->data + self->sent, self->piece));
+        self->sent += self->piece;
+        self->piece = self->piece * 3 % 150000 + 1;
+    }
+    GYRE_RETURN(gyre_stream_write_eof(self->stream));
+    GYRE_FINALLY;
+    free(self->data);
+    GYRE_END;
+}
+
+struct receive_much {
+    gyre_frame frame;
+    gyre_stream *stream;
+    size_t size, got; /* of the buffer */
+    char *data;
+    int64_t n;
+};
+GYRE_CORO(receive_much)
+{
+    GYRE_BEGIN;
+    self->data = malloc(self->size);
+    assert_non_null(self->data);
+    for (;;) {
+        GYRE_TRY(self->n, gyre_stream_read(self->stream, self->data, self->size));
+        if (self->n == 0)
+            break;
+        for (int64_t i = 0; i < self->n; i++)
+            assert_int_equal(self->data[i], pattern(self->got + (size_t)i));
+        self->got += (size_t)self->n;
+    }
+    assert_int_equal(self->got, MUCH);
+    assert_true(gyre_stream_at_eof(self->stream));
+    GYRE_FINALLY;
+    free(self->data);
+    GYRE_END;
+}
+
+struct main_much {
+    gyre_frame frame;
+    size_t buffer;
+    gyre_stream_options options;
+    struct ends ends;
+    gyre_task *tasks[4];
+    size_t i;
+};
+GYRE_CORO(main_much)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(OPEN_ENDS(&self->ends, &self->options));
+    self->tasks[0] = GYRE_SPAWN(send_much, .stream = self->ends.client, .piece = 100000);
+    self->tasks[1] = GYRE_SPAWN(send_much, .stream = self->ends.server, .piece = 1);
+    self->tasks[2] = GYRE_SPAWN(receive_much, .stream = self->ends.client, .size = self->buffer);
+    self->tasks[3] = GYRE_SPAWN(receive_much, .stream = self->ends.server, .size = self->buffer);
+    for (self->i = 0; self->i < 4; self->i++) {
+        GYRE_TRY(self->tasks[self->i]);
+        gyre_task_unref(self->tasks[self->i]);
+    }
+    /* Both close_notify have been exchanged: nobody waits. */
+    GYRE_TRY(gyre_stream_close(self->ends.client));
+    GYRE_TRY(gyre_stream_close(self->ends.server));
+    GYRE_END;
+}
+static void much_both_ways(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_much, .buffer = 100000), 0);
+    assert_int_equal(GYRE_RUN(main_much, .buffer = 1000), 0);
+    assert_int_equal(GYRE_RUN(main_much, .buffer = 20000, .options = {.limit = 100, .high_water = 5000}), 0);
+}
+
+/* Nobody reads: the writer must be held back, and what lies there must stay bounded. */
+struct main_held_back {
+    gyre_frame frame;
+    struct ends ends;
+    gyre_stream_options options;
+    char *data;
+    size_t sent, got, size;
+    int64_t n;
+};
+GYRE_CORO(main_held_back)
+{
+    GYRE_BEGIN;
+    self->options = (gyre_stream_options){.limit = 1000, .high_water = 20000};
+    GYRE_TRY(OPEN_ENDS(&self->ends, &self->options));
+    self->data = calloc(1, 50000);
+    assert_non_null(self->data);
+    GYRE_AWAIT(self->n, gyre_stream_fill(self->ends.server, 0));
+    do {
+        GYRE_AWAIT(self->n, gyre_wait_for(gyre_stream_write(self->ends.client, self->data, 50000), GYRE_MS(30)));
+        self->sent += 50000;
+        assert_true(self->sent < 100000000);
+    } while (self->n >= 0);
+    assert_int_equal(self->n, GYRE_ETIMEOUT);
+    gyre_stream_peek(self->ends.server, &self->size);
+    assert_true(self->size < 2000 + 16384 + 8192);
+    /* All of it arrives in the end. */
+    while (self->got < self->sent) {
+        GYRE_TRY(self->n, gyre_stream_read(self->ends.server, self->data, 50000));
+        self->got += (size_t)self->n;
+    }
+    GYRE_AWAIT(self->n, gyre_wait_for(gyre_stream_read(self->ends.server, self->data, 1), GYRE_MS(5)));
+    assert_int_equal(self->n, GYRE_ETIMEOUT);
+    GYRE_TRY(GYRE_CALL(close_ends, .ends = &self->ends));
+    GYRE_FINALLY;
+    free(self->data);
+    GYRE_END;
+}
+static void held_back(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_held_back), 0);
+}
+
+/* ---- files ---- */
+
+struct main_file {
+    gyre_frame frame;
+    struct ends ends;
+    FILE *file;
+    char *data;
+    int64_t n, sent;
+};
+GYRE_CORO(main_file)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(OPEN_ENDS(&self->ends, NULL));
+    self->file = tmpfile();
+    self->data = malloc(60000);
+    assert_non_null(self->file);
+    assert_non_null(self->data);
+    for (size_t i = 0; i < 60000; i++)
+        fputc(pattern(i), self->file);
+    fflush(self->file);
+    GYRE_TRY(self->n, gyre_stream_sendfile(self->ends.server, fileno(self->file), 0, -1, &self->sent));
+    assert_int_equal(self->n, 60000);
+    assert_int_equal(self->sent, 60000);
+    GYRE_TRY(self->n, gyre_stream_read_exactly(self->ends.client, self->data, 60000));
+    for (size_t i = 0; i < 60000; i++)
+        assert_int_equal(self->data[i], pattern(i));
+    GYRE_TRY(GYRE_CALL(close_ends, .ends = &self->ends));
+    GYRE_FINALLY;
+    free(self->data);
+    if (self->file)
+        fclose(self->file);
+    GYRE_END;
+}
+static void file(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_file), 0);
+}
+
+/* ---- the ends of it ---- */
+
+struct main_half {
+    gyre_frame frame;
+    struct ends ends;
+    char buffer[64];
+    int64_t n;
+};
+GYRE_CORO(main_half)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(OPEN_ENDS(&self->ends, NULL));
+    /* At once after the handshake: the tickets of the server come after the client's close_notify. */
+    assert_int_equal(gyre_stream_write_soon(self->ends.client, "question", 8), 8);
+    assert_int_equal(gyre_stream_write_eof(self->ends.client), 0);
+    assert_int_equal(gyre_stream_write_eof(self->ends.client), GYRE_ESTATE);
+    assert_int_equal(gyre_stream_write_soon(self->ends.client, "x", 1), GYRE_ESTATE);
+    GYRE_TRY(self->n, gyre_stream_read_exactly(self->ends.server, self->buffer, 8));
+    GYRE_TRY(self->n, gyre_stream_read(self->ends.server, self->buffer, 1));
+    assert_int_equal(self->n, 0);
+    assert_true(gyre_stream_at_eof(self->ends.server));
+    assert_true(gyre_tls_engine_peer_closed(gyre_stream_tls(self->ends.server)));
+    GYRE_TRY(self->n, gyre_stream_write(self->ends.server, "answer", 6));
+    GYRE_TRY(self->n, gyre_stream_read_exactly(self->ends.client, self->buffer, 6));
+    assert_memory_equal(self->buffer, "answer", 6);
+    GYRE_TRY(gyre_stream_close(self->ends.server)); /* has the client's close_notify */
+    GYRE_TRY(self->n, gyre_stream_read(self->ends.client, self->buffer, 1));
+    assert_int_equal(self->n, 0);
+    GYRE_TRY(gyre_stream_close(self->ends.client));
+    GYRE_END;
+}
+static void half_close(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_half), 0);
+}
+
+/* The end of the connection without close_notify, between records and inside of one. */
+struct main_cut {
+    gyre_frame frame;
+    bool inside, lax;
+    gyre_tls_context *context, *strict;
+    struct ends ends;
+    char buffer[64];
+    int fd;
+    int64_t n;
+};
+GYRE_CORO(main_cut)
+{
+    GYRE_BEGIN;
+    self->context = tls_world_client(&world, (gyre_tls_options){.insecure_truncation = self->lax});
+    GYRE_TRY(GYRE_CALL(tls_pair_start, .client_context = self->context, .server_context = server_context,
+                       .out_client = &self->ends.client, .out_server = &self->ends.server));
+    GYRE_TRY(gyre_stream_write(self->ends.server, "all", 3));
+    self->fd = gyre_stream_fd(self->ends.server);
+    if (self->inside)
+        assert_int_equal(send(self->fd, "\x17\x03\x03\x00\x20" "half", 9, 0), 9);
+    shutdown(self->fd, SHUT_WR);
+    GYRE_TRY(self->n, gyre_stream_read_exactly(self->ends.client, self->buffer, 3));
+    GYRE_AWAIT(self->n, gyre_stream_read(self->ends.client, self->buffer, 8));
+    assert_int_equal(self->n, self->lax && !self->inside ? 0 : GYRE_ETLSTRUNCATED);
+    GYRE_AWAIT(self->n, gyre_stream_read(self->ends.client, self->buffer, 8));
+    assert_int_equal(self->n, self->lax && !self->inside ? 0 : GYRE_ETLSTRUNCATED);
+    /* The other direction is open: the peer's socket is half closed. */
+    GYRE_TRY(self->n, gyre_stream_write(self->ends.client, "back", 4));
+    GYRE_TRY(self->n, gyre_stream_read_exactly(self->ends.server, self->buffer, 4));
+    GYRE_TRY(gyre_stream_close(self->ends.client));
+    gyre_stream_abort(self->ends.server);
+    GYRE_FINALLY;
+    gyre_tls_context_unref(self->context);
+    GYRE_END;
+}
+static void cut_off(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_cut), 0);
+    assert_int_equal(GYRE_RUN(main_cut, .lax = true), 0);
+    assert_int_equal(GYRE_RUN(main_cut, .inside = true), 0);
+    assert_int_equal(GYRE_RUN(main_cut, .inside = true, .lax = true), 0);
+}
+
+/* Bytes that are no TLS: an error for the reader, an alert for the peer, plaintext for nobody. */
+struct main_garbage {
+    gyre_frame frame;
+    struct ends ends;
+    char buffer[64];
+    int64_t n;
+};
+GYRE_CORO(main_garbage)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(OPEN_ENDS(&self->ends, NULL));
+    assert_int_equal(send(gyre_stream_fd(self->ends.client), "\x17\x03\x03\x00\x20" "abcdefghijklmnopqrstuvwxyz012345",
+                          37, 0),
+                     37);
+    GYRE_AWAIT(self->n, gyre_stream_read(self->ends.server, self->buffer, 64));
+    assert_int_equal(self->n, GYRE_ETLS);
+    assert_non_null(strstr(gyre_error_text(gyre_error_current()), "mac"));
+    GYRE_AWAIT(self->n, gyre_stream_read(self->ends.server, self->buffer, 64));
+    assert_int_equal(self->n, GYRE_ETLS);
+    GYRE_AWAIT(self->n, gyre_stream_write(self->ends.server, "x", 1));
+    assert_int_equal(self->n, GYRE_ETLS);
+    assert_int_equal(gyre_stream_error(self->ends.server), GYRE_ETLS);
+    GYRE_AWAIT(self->n, gyre_stream_read(self->ends.client, self->buffer, 64));
+    assert_int_equal(self->n, GYRE_ETLSALERT);
+    assert_non_null(strstr(gyre_error_text(gyre_error_current()), "bad record mac"));
+    GYRE_TRY(gyre_stream_close(self->ends.server));
+    GYRE_TRY(gyre_stream_close(self->ends.client));
+    GYRE_END;
+}
+static void garbage(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_garbage), 0);
+}
+
+/* ---- set-up ---- */
+
+static int open_world(void **state)
+{
+    (void)state;
+    tls_world_open(&world);
+    server_context = tls_world_server(&world, (gyre_tls_options){0});
+    client_context = tls_world_client(&world, (gyre_tls_options){0});
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    gyre_tls_context_unref(server_context);
+    gyre_tls_context_unref(client_context);
+    tls_world_close(&world);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(talk),       cmocka_unit_test(much_both_ways), cmocka_unit_test(held_back),
+        cmocka_unit_test(file),       cmocka_unit_test(half_close),     cmocka_unit_test(cut_off),
+        cmocka_unit_test(garbage),
+    };
+
+    return cmocka_run_group_tests(tests, open_world, close_world);
+}
