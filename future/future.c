@@ -80,7 +80,7 @@ static const gyre__future_class *class_of(const gyre_future *future)
 {
     switch (future->kind) {
     case GYRE__FUTURE_TASK:
-        return gyre__task_class;
+        return __atomic_load_n(&gyre__task_class, __ATOMIC_RELAXED);
     case GYRE__FUTURE_COMBINED:
         return ((const gyre__combined *)future)->class;
     default:

@@ -251,6 +251,7 @@ struct open_connection {
     int64_t count;
     char name[NAME_SIZE];
     char session_key[8];
+    uint64_t began;           /* the look-up, on the loop's clock */
 };
 
 /* An IP address as text; false for other families. */
@@ -303,11 +304,14 @@ GYRE_CORO(open_connection)
     GYRE_BEGIN;
     self->count = 1;
     if (self->by_name) {
+        self->began = gyre_loop_time(gyre_loop_current());
         GYRE_TRY(self->count,
                  gyre_getaddrinfo(self->name, self->port,
                                   &(gyre_resolve_options){.family = self->race->options.family},
                                   &self->addresses));
         interleave(self->addresses, (size_t)self->count);
+        if (self->race->options.out_lookup_ns)
+            *self->race->options.out_lookup_ns += gyre_loop_time(gyre_loop_current()) - self->began;
     }
     GYRE_TRY(GYRE_CALL(run_race, .race = self->race,
                        .addresses = self->by_name ? self->addresses : &self->single,

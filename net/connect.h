@@ -26,6 +26,7 @@ typedef struct gyre_connect_options {
     gyre_tls_context *tls;      /* speak TLS from the beginning, as its client; gets a new reference; ssl= */
     const char *tls_server_name; /* whom its certificate must be for; NULL: the host, or the address's text;
                                     copied; server_hostname= */
+    uint64_t *out_lookup_ns;    /* how long the look-up took is added to it; borrowed until the await is over */
 } gyre_connect_options;
 
 /*

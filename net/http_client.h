@@ -78,10 +78,10 @@ typedef struct gyre_http_client_options {
     const gyre_http_headers *headers; /* sent with every request that does not set the same itself */
     const gyre_http_resolve *resolve; /* the first that fits counts */
     size_t resolve_count;
-    size_t head_limit;       /* bytes of an answer's head, GYRE_ELIMIT above; default 256 KiB */
-    size_t header_limit;     /* how many headers, default 256 */
-    uint64_t body_limit;     /* bytes of a body as given out, GYRE_ELIMIT above; default: no limit */
-    uint64_t decoded_limit;  /* the same for decompressed ones; default 1 GiB */
+    size_t head_limit;       /* bytes of an answer's head; GYRE_EHTTPFIELDS above; default 256 KiB */
+    size_t header_limit;     /* how many headers; GYRE_EHTTPFIELDS above; default 256 */
+    uint64_t body_limit;     /* bytes of a body as given out; GYRE_EHTTPBODY above; default: no limit */
+    uint64_t decoded_limit;  /* of what comes out of a compressed one; GYRE_ELIMIT; default 1 GiB */
 } gyre_http_client_options;
 
 /*
@@ -155,10 +155,10 @@ typedef struct gyre_http_request {
  *
  * Errors: GYRE_EURL, GYRE_EHTTPSCHEME (neither http nor https, or no host); GYRE_EHTTPHEADER (bad
  * method or header, or one that is the client's: Content-Length, Transfer-Encoding, Connection other
- * than close, Upgrade, Expect, Trailer, TE, Keep-Alive, Proxy-...); GYRE_ESTATE (the client was
+ * than close and keep-alive, Upgrade, Expect, Trailer, TE, Keep-Alive, Proxy-...); GYRE_ESTATE (the client was
  * closed); those of gyre_open_connection() and of TLS; GYRE_ETIMEOUT; GYRE_EHTTPINCOMPLETE (the
- * connection ended before the head did); GYRE_EHTTPSYNTAX and other errors of a malformed answer;
- * GYRE_ELIMIT (head_limit, header_limit, or Content-Length above body_limit); GYRE_EHTTPREDIRECT
+ * connection ended before the head did); GYRE_EHTTPSYNTAX, GYRE_EHTTPFRAMING and other errors of a
+ * malformed answer; GYRE_EHTTPFIELDS, GYRE_EHTTPLINE, GYRE_EHTTPBODY (limits); GYRE_EHTTPREDIRECT
  * (too many, or to what cannot be followed), GYRE_EHTTPDOWNGRADE; GYRE_EHTTPREPLAY (a redirect wants
  * the body again, which cannot be had); GYRE_EHTTPPROXY (the proxy refuses); -ENOMEM; whatever the
  * upload coroutine returned. gyre_error_text(gyre_error_current()) says more.
@@ -194,8 +194,8 @@ GYRE_API GYRE_MUST_USE gyre_await gyre_http_post(gyre_http_client *client, const
  *
  *     .upload = GYRE_HTTP_BODY(numbers, .from = 1, .to = 1000)
  *
- * It runs in a task of its own, begun when the head is on its way; its frame is copied during the
- * call. Its end is the body's end; its error fails the request. The answer may come earlier: then
+ * The value is good for the call of gyre_http_send() in which it stands: the frame is copied there. It runs
+ * in a task of its own, begun when the head is on its way. Its end is the body's end; its error fails the request. The answer may come earlier: then
  * it is cancelled when the response ends.
  */
 #define GYRE_HTTP_BODY(...) GYRE__HTTP_BODY(__VA_ARGS__, )

@@ -185,14 +185,32 @@ static int on_header_field(llhttp_t *llhttp, const char *at, size_t size)
     return keep_field(parser, value, 0);
 }
 
+/* True for the fields that say how long the body is: parsers differ in the blanks they let pass. */
+static bool frames(const gyre__http_parser *parser)
+{
+    return gyre__ascii_same(parser->name, parser->name_size, "content-length", 14) ||
+           gyre__ascii_same(parser->name, parser->name_size, "transfer-encoding", 17);
+}
+
+/* The value ends before its line does: llhttp is about to object. */
+static int bad_value(gyre__http_parser *parser, const char *at)
+{
+    if (!frames(parser))
+        return malformed(parser, at, "the value of a header field is malformed");
+    framing_error(parser, "the length of the body is malformed");
+    return failed(parser, at);
+}
+
 static int on_header_value(llhttp_t *llhttp, const char *at, size_t size)
 {
     gyre__http_parser *parser = parser_of(llhttp);
 
     if (parser->empty_value && size == 0)
         return 0;
-    if (!parser->name || parser->empty_value || at[size] != '\r' || at[size + 1] != '\n')
-        return malformed(parser, at, "the value of a header field is malformed");
+    if (!parser->name || parser->empty_value)
+        return malformed(parser, at, "a header field has two values");
+    if (at[size] != '\r' || at[size + 1] != '\n' || (frames(parser) && memchr(at, '\t', size)))
+        return bad_value(parser, at);
     gyre__http_trim(&at, &size);
     return keep_field(parser, at, size);
 }

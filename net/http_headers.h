@@ -22,11 +22,11 @@ GYRE_BEGIN_DECLS
 
 /* A list of fields. Its members are private. */
 typedef struct gyre_http_headers {
-    char *bytes;                      /* names and values, each ending with 0 */
-    size_t used, capacity;            /* of bytes */
-    size_t wasted;                    /* bytes of fields since removed */
-    struct gyre__http_field *fields;  /* in the order in which they were added */
-    size_t count, room;               /* of fields */
+    char *bytes;                     /* names and values, each ending with 0 */
+    size_t used, capacity;           /* of bytes */
+    size_t wasted;                   /* bytes of fields since removed */
+    struct gyre__http_field *fields; /* in the order in which they were added */
+    size_t count, room;              /* of fields */
 } gyre_http_headers;
 
 /* One field, borrowed: valid until the list changes. Texts end with 0; sizes leave that out. */

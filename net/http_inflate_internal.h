@@ -29,13 +29,13 @@ typedef struct gyre__http_inflate {
     uint64_t limit;    /* most bytes of output in all */
     uint64_t produced; /* so far */
     enum gyre__http_coding coding;
-    bool open;         /* zlib holds memory */
-    bool started;      /* a byte came */
-    bool member_done;  /* gzip: between two members; deflate: at the end */
+    bool open;               /* zlib holds memory */
+    bool started;            /* a byte came */
+    bool member_done;        /* gzip: between two members; deflate: at the end */
     unsigned char peeked[2]; /* deflate: the first bytes, from which its format is told */
     uint8_t peeked_size;
     uint8_t peeked_fed;
-    int64_t error;     /* what came before, given again */
+    int64_t error; /* what came before, given again */
 } gyre__http_inflate;
 
 /*

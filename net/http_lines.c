@@ -75,9 +75,10 @@ int64_t gyre__http_check_length(gyre__http_parser *parser, size_t size)
     return 0;
 }
 
-/* The first byte of a message tells garbage at once: TLS on a plain port, for one. */
-static int64_t check_first(gyre__http_parser *parser, char byte)
+int64_t gyre__http_check_first(gyre__http_parser *parser, char byte)
 {
+    if (parser->state == IN_CHUNK_LINE && gyre__ascii_hex(byte) < 0)
+        return gyre__http_fail(parser, GYRE_EHTTPSYNTAX, "the size of a chunk is missing");
     if (parser->state != IN_START)
         return 0;
     if (parser->request ? gyre__ascii_is(byte, GYRE__ASCII_TOKEN) || byte == '\r' : byte == 'H')
@@ -115,7 +116,7 @@ static int64_t check_field(gyre__http_parser *parser, const char *line, size_t s
 /* A line with its end, before llhttp gets it: an enum line_kind, or the error. */
 static int64_t check_line(gyre__http_parser *parser, const char *line, size_t size)
 {
-    int64_t result = check_first(parser, line[0]);
+    int64_t result = gyre__http_check_first(parser, line[0]);
 
     if (result == 0)
         result = gyre__http_check_length(parser, size);
@@ -194,7 +195,7 @@ int64_t gyre__http_collect(gyre__http_parser *parser, const char *data, size_t s
 {
     const char *end = memchr(data, '\n', size);
     size_t length = end ? (size_t)(end + 1 - data) : size;
-    int64_t result = parser->line_used ? 0 : check_first(parser, data[0]);
+    int64_t result = parser->line_used ? 0 : gyre__http_check_first(parser, data[0]);
 
     if (result == 0)
         result = gyre__http_check_length(parser, parser->line_used + length);

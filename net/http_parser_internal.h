@@ -73,51 +73,51 @@ typedef struct gyre__http_parser {
     uint64_t content_length;    /* 0 where there was none */
     enum gyre__http_framing framing; /* as the head has it; no_body overrules */
     /* requests */
-    uint8_t method_number;      /* llhttp's HTTP_GET ... */
+    uint8_t method_number; /* llhttp's HTTP_GET ... */
     enum gyre__http_target target_form;
-    const char *method;         /* "GET"; static */
-    const char *target;         /* as it came */
+    const char *method; /* "GET"; static */
+    const char *target; /* as it came */
     size_t target_size;
-    const char *path;           /* "/path?query"; "/" or "/?q" where an absolute form has no path;
+    const char *path;  /* "/path?query"; "/" or "/?q" where an absolute form has no path;
                                    "*"; the authority for CONNECT */
-    size_t path_size;           /* of all of path, the query included */
-    const char *query;          /* behind the '?', inside path; NULL */
-    const char *host;           /* the value of Host; NULL (HTTP/1.0 only) */
+    size_t path_size;  /* of all of path, the query included */
+    const char *query; /* behind the '?', inside path; NULL */
+    const char *host;  /* the value of Host; NULL (HTTP/1.0 only) */
     /* responses */
-    unsigned status;            /* 100 to 999 */
-    const char *reason;         /* may be "" */
+    unsigned status;    /* 100 to 999 */
+    const char *reason; /* may be "" */
 
     /* Set by the caller between HEAD and the next call: */
-    bool no_body;               /* response to HEAD, or 2xx to CONNECT: it ends with its head */
+    bool no_body; /* response to HEAD, or 2xx to CONNECT: it ends with its head */
 
     /* What went wrong, after an error. */
-    int64_t error;              /* the code; 0 */
-    const char *error_text;     /* static; never NULL after an error */
-    uint64_t error_position;    /* offset of the offending line, from the message's first byte */
+    int64_t error;           /* the code; 0 */
+    const char *error_text;  /* static; never NULL after an error */
+    uint64_t error_position; /* offset of the offending line, from the message's first byte */
 
     /* ---- private from here on ---- */
     gyre__http_limits limits;
-    uint64_t position;       /* bytes of the message llhttp has had, or that passed it by */
-    uint64_t body_left;      /* of the body, or of the chunk */
-    uint64_t body_seen;      /* bytes of the body so far, those announced by chunks included */
-    size_t header_bytes;     /* of the lines of the section (head, trailers) so far */
-    size_t section_fields;   /* fields of it */
-    size_t chunk_extras;     /* bytes of chunk extensions so far */
-    size_t host_index;       /* of Host among the headers */
-    char *line;              /* a line that comes in pieces */
+    uint64_t position;     /* bytes of the message llhttp has had, or that passed it by */
+    uint64_t body_left;    /* of the body, or of the chunk */
+    uint64_t body_seen;    /* bytes of the body so far, those announced by chunks included */
+    size_t header_bytes;   /* of the lines of the section (head, trailers) so far */
+    size_t section_fields; /* fields of it */
+    size_t chunk_extras;   /* bytes of chunk extensions so far */
+    size_t host_index;     /* of Host among the headers */
+    char *line;            /* a line that comes in pieces */
     size_t line_used, line_capacity;
-    char *start;             /* texts of the start line */
+    char *start; /* texts of the start line */
     size_t start_capacity;
-    const char *name;        /* of the field whose value comes next, in the line; or NULL */
+    const char *name; /* of the field whose value comes next, in the line; or NULL */
     size_t name_size;
-    const char *failed_at;   /* where a callback found fault */
-    uint8_t state;           /* enum gyre__http_state */
-    uint8_t empty_lines;     /* before the start line */
-    uint8_t chunk_end;       /* bytes of CR LF behind a chunk */
+    const char *failed_at; /* where a callback found fault */
+    uint8_t state;         /* enum gyre__http_state */
+    uint8_t empty_lines;   /* before the start line */
+    uint8_t chunk_end;     /* bytes of CR LF behind a chunk */
     bool request;
-    bool complete;           /* llhttp has seen the end of the head, or of the trailers */
+    bool complete; /* llhttp has seen the end of the head, or of the trailers */
     bool in_trailers;
-    bool empty_value;        /* of the last field */
+    bool empty_value; /* of the last field */
     bool saw_te, saw_host;
     llhttp_t llhttp;
 } gyre__http_parser;

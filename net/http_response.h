@@ -90,8 +90,8 @@ GYRE_API const gyre_http_timing *gyre_http_response_timing(const gyre_http_respo
  *
  * Errors, after which the connection is closed and every further read gives the same:
  * GYRE_EHTTPINCOMPLETE when the connection ended before the body did; GYRE_EHTTPSYNTAX and other
- * errors of a malformed body; GYRE_ETIMEOUT (idle or whole); GYRE_ELIMIT above body_limit or
- * decoded_limit; GYRE_EHTTPENCODING when it cannot be decompressed; those of the connection; that
+ * errors of a malformed body; GYRE_ETIMEOUT (idle or whole); GYRE_EHTTPBODY above body_limit;
+ * GYRE_ELIMIT above decoded_limit; GYRE_EHTTPENCODING when it cannot be decompressed; those of the connection; that
  * of the request's upload if that failed. -EBUSY while another task reads: then nothing changes.
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_http_response_read(gyre_http_response *response,

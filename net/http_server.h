@@ -42,11 +42,11 @@
 #ifndef GYRE_NET_HTTP_SERVER_H
 #define GYRE_NET_HTTP_SERVER_H
 
+#include "http_headers.h"
 #include "server.h"
 
 GYRE_BEGIN_DECLS
 
-typedef struct gyre_http_headers gyre_http_headers; /* http_headers.h */
 typedef struct gyre_http_server gyre_http_server;
 
 /* One request and its answer. Lives until its handler has ended; borrowed by it. */

@@ -60,8 +60,10 @@ static int64_t request_line(gyre__http_parser *parser, const char *line, size_t 
     space = memchr(target, ' ', left);
     if (space == target)
         return malformed(parser, "more than one space behind the method");
-    if (!space)
+    if (!space && gyre__ascii_span(target, left, GYRE__ASCII_ARGUMENT) == left)
         return gyre__http_fail(parser, GYRE_EHTTPVERSION, "a request of HTTP/0.9");
+    if (!space)
+        return malformed(parser, "the request line is malformed");
     if (left - (size_t)(space - target) != VERSION_SIZE + 1)
         return malformed(parser, "the HTTP version is malformed");
     result = take_version(parser, space + 1);

@@ -5,13 +5,13 @@
 #include "http_parser_internal.h"
 
 enum gyre__http_state {
-    IN_START,      /* before the end of the start line */
-    IN_FIELDS,     /* header lines */
-    AFTER_HEAD,    /* HEAD was given */
-    IN_LENGTH,     /* a body of known length, or until the end of the connection */
+    IN_START,   /* before the end of the start line */
+    IN_FIELDS,  /* header lines */
+    AFTER_HEAD, /* HEAD was given */
+    IN_LENGTH,  /* a body of known length, or until the end of the connection */
     IN_CHUNK_LINE,
     IN_CHUNK,
-    IN_CHUNK_END,  /* CR LF behind a chunk */
+    IN_CHUNK_END, /* CR LF behind a chunk */
     IN_TRAILERS,
     OVER,
     BROKEN
@@ -48,6 +48,9 @@ int64_t gyre__http_feed(gyre__http_parser *parser, const char *data, size_t size
  * bytes are let pass: they may be the end of the section, which does not count.
  */
 int64_t gyre__http_check_length(gyre__http_parser *parser, size_t size);
+
+/* The first byte of a line tells garbage at once: TLS on a plain port, for one. 0 or the error. */
+int64_t gyre__http_check_first(gyre__http_parser *parser, char byte);
 
 /*
  * Adds to the line that is being put together, up to its end. Gives the bytes taken, all of them if

@@ -1,4 +1,7 @@
-/* A worker of a process pool, in its own process: reads jobs, runs them, writes answers, until the pool is gone. */
+/*
+ * A worker of a process pool, in its own process: reads jobs, runs them, writes answers, until
+ * the pool is gone.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -93,9 +96,9 @@ static bool send_answer(int fd, int64_t value, const gyre_process_answer *answer
     const char *text = value < 0 && gyre_error_code(detail) == value ? gyre_error_text(detail) : "";
     size_t text_size = strnlen(text, GYRE__MOST_TEXT - 1);
     const struct gyre__process_answer_header header = {.value = value,
-                                               .size = answer->size,
-                                               .has_data = answer->set,
-                                               .text_size = (uint32_t)text_size};
+                                                       .size = answer->size,
+                                                       .has_data = answer->set,
+                                                       .text_size = (uint32_t)text_size};
 
     return write_halves(fd, &header, sizeof(header)) &&
            write_halves(fd, answer->data, answer->size) && write_fully(fd, text, text_size);

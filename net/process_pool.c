@@ -51,7 +51,8 @@ static void job_done(gyre__node *node)
     gyre__process_pool_unref(pool);
 }
 
-void gyre__process_job_finish(struct gyre__process_job *job, int64_t value, gyre_process_data *data, gyre_error *detail)
+void gyre__process_job_finish(struct gyre__process_job *job, int64_t value, gyre_process_data *data,
+                              gyre_error *detail)
 {
     gyre_future *future = job->future;
 
@@ -99,8 +100,8 @@ static int64_t refusal(const gyre_process_pool *pool, size_t size, bool bounded)
 }
 
 gyre_future *gyre__process_job_start(gyre_process_pool *pool, struct gyre__process_job *job,
-                             gyre_process_data **place, bool bounded, const char *file,
-                             unsigned line)
+                                     gyre_process_data **place, bool bounded, const char *file,
+                                     unsigned line)
 {
     gyre_future *future = gyre__future_new(pool->loop, file, line);
     int64_t rc = refusal(pool, (size_t)job->header.size, bounded);
@@ -137,17 +138,26 @@ gyre_future *gyre__process_pool_submit(const char *file, unsigned line, gyre_pro
 
 static struct gyre__process_job *take_job(gyre_process_pool *pool)
 {
-    struct gyre__process_job *job = GYRE__CONTAINER(pool->waiting.next, struct gyre__process_job, link);
+    struct gyre__process_job *job =
+        GYRE__CONTAINER(pool->waiting.next, struct gyre__process_job, link);
 
     gyre__list_remove(&job->link);
     pool->queued--;
     return job;
 }
 
+/* At the head of the queue. */
+static void put_back(gyre_process_pool *pool, struct gyre__process_job *job)
+{
+    gyre__list_append(pool->waiting.next, &job->link); /* before the first */
+    pool->queued++;
+}
+
 static struct gyre__process_worker *find_worker(const gyre_process_pool *pool, bool busy)
 {
     for (gyre__link *link = pool->workers.next; link != &pool->workers; link = link->next) {
-        struct gyre__process_worker *worker = GYRE__CONTAINER(link, struct gyre__process_worker, link);
+        struct gyre__process_worker *worker =
+            GYRE__CONTAINER(link, struct gyre__process_worker, link);
 
         if (worker->busy == busy && !worker->leaving && worker->jobs && worker->life)
             return worker;
@@ -183,11 +193,13 @@ static void deal(gyre_process_pool *pool)
             continue; /* cancelled: its callback is on its way */
         if (worker)
             rc = gyre__process_worker_give(worker, job);
-        if (rc < 0) {
+        if (rc < 0 && worker)
+            gyre__process_worker_kill(worker);
+        if (rc < 0 && worker && rc != -ENOMEM)
+            put_back(pool,
+                     job); /* it has died, which we had not noticed: another one shall have it */
+        else if (rc < 0)
             gyre__process_job_finish(job, rc, NULL, NULL);
-            if (worker)
-                gyre__process_worker_kill(worker);
-        }
     }
 }
 
@@ -273,7 +285,8 @@ static void give_up(gyre_process_pool *pool)
     gyre__list_remove(&pool->hook.link);
     cancel_waiting(pool);
     for (gyre__link *link = pool->workers.next; link != &pool->workers; link = link->next) {
-        struct gyre__process_worker *worker = GYRE__CONTAINER(link, struct gyre__process_worker, link);
+        struct gyre__process_worker *worker =
+            GYRE__CONTAINER(link, struct gyre__process_worker, link);
 
         gyre__process_worker_abandon(worker);
         if (worker->job) {

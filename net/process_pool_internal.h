@@ -1,11 +1,11 @@
 /*
- * The process pool's insides: process_template.c is the template and process_job.c a worker, both other
- * processes; process_worker.c is a worker as the pool sees it, process_pool.c deals out the jobs,
- * process_pool_run.c has what tasks await.
+ * The process pool's insides: process_template.c is the template and process_job.c a worker, both
+ * other processes; process_worker.c is a worker as the pool sees it, process_pool.c deals out the
+ * jobs, process_pool_run.c has what tasks await.
  *
- * A worker has two sockets. Jobs and answers go through the first, as streams of bytes. The second is shared with
- * the template, which says through it that the worker has started and how it ended, and kills the worker when
- * its other end is closed.
+ * A worker has two sockets. Jobs and answers go through the first, as streams of bytes. The
+ * second is shared with the template, which says through it that the worker has started and how
+ * it ended, and kills the worker when its other end is closed.
  */
 #ifndef GYRE_NET_PROCESS_POOL_INTERNAL_H
 #define GYRE_NET_PROCESS_POOL_INTERNAL_H
@@ -54,11 +54,13 @@ struct gyre__process_answer_header {
 enum { GYRE__MOST_TEXT = 1024 };
 
 /* process_template.c: asks the template for a worker; the descriptors are the caller's to close. */
-int64_t gyre__process_template_ask(const struct gyre__process_worker_request *request, int jobs_fd, int life_fd);
+int64_t gyre__process_template_ask(const struct gyre__process_worker_request *request, int jobs_fd,
+                                   int life_fd);
 bool gyre__process_template_made(void);
 
 /* process_job.c: the whole life of a worker, in its process. */
-_Noreturn void gyre__process_worker_main(int fd, const struct gyre__process_worker_request *request);
+_Noreturn void gyre__process_worker_main(int fd,
+                                         const struct gyre__process_worker_request *request);
 
 /* For tests: the trap of workers that are started from now on. */
 extern int gyre__process_worker_trap;
@@ -83,7 +85,7 @@ struct gyre__process_worker {
     gyre_process_pool *pool;  /* reference */
     gyre_transport *jobs;     /* NULL: lost */
     gyre_transport *life;     /* NULL: lost */
-    struct gyre__process_job *job;    /* the one it has; NULL with `busy`: one that nobody wants any more */
+    struct gyre__process_job *job;    /* that it has; NULL with `busy`: one that nobody wants */
     bool busy;
     bool leaving;             /* told to exit, or killed by us */
     unsigned jobs_done;
@@ -120,7 +122,8 @@ void gyre__process_pool_unref(gyre_process_pool *pool);
 /* process_worker.c: a new worker in the pool. */
 int64_t gyre__process_worker_start(gyre_process_pool *pool);
 /* Gives it a job: an error means that it can take none. */
-int64_t gyre__process_worker_give(struct gyre__process_worker *worker, struct gyre__process_job *job);
+int64_t gyre__process_worker_give(struct gyre__process_worker *worker,
+                                  struct gyre__process_job *job);
 /* Lets an idle one exit; kills it; kills it without waiting for its end. */
 void gyre__process_worker_dismiss(struct gyre__process_worker *worker);
 void gyre__process_worker_kill(struct gyre__process_worker *worker);
@@ -129,13 +132,18 @@ void gyre__process_worker_abandon(struct gyre__process_worker *worker);
 /* process_pool.c: whenever a worker is free or gone. */
 void gyre__process_pool_advance(gyre_process_pool *pool);
 /* Ends a job that is neither in the queue nor with a worker. data, detail: moved. */
-void gyre__process_job_finish(struct gyre__process_job *job, int64_t value, gyre_process_data *data, gyre_error *detail);
+void gyre__process_job_finish(struct gyre__process_job *job, int64_t value,
+                              gyre_process_data *data, gyre_error *detail);
 
-/* A job without a future yet; NULL when memory is short. gyre_free() ends it before it is started. */
-struct gyre__process_job *gyre__process_job_new(gyre_process_fn *fn, const void *input, size_t size);
 /*
- * Makes its future, new reference, and hands it in (moved, always). place: NULL, or where the answer goes, borrowed
- * until the future is done. NULL when there can be no future.
+ * A job without a future yet; NULL when memory is short. gyre_free() ends it before it is
+ * started.
+ */
+struct gyre__process_job *gyre__process_job_new(gyre_process_fn *fn, const void *input,
+                                                size_t size);
+/*
+ * Makes its future, new reference, and hands it in (moved, always). place: NULL, or where the
+ * answer goes, borrowed until the future is done. NULL when there can be no future.
  */
 gyre_future *gyre__process_job_start(gyre_process_pool *pool, struct gyre__process_job *job,
                              gyre_process_data **place, bool bounded, const char *file,

@@ -8,8 +8,8 @@
 
 struct run_job {
     gyre_frame frame;
-    gyre_process_pool *pool; /* reference */
-    struct gyre__process_job *job;   /* until it is started */
+    gyre_process_pool *pool;       /* reference */
+    struct gyre__process_job *job; /* until it is started */
     gyre_process_data **out_data;
     gyre_process_data *data;
     gyre_future *future; /* reference */
@@ -35,7 +35,8 @@ GYRE_CORO(run_job)
     GYRE_RETURN(self->n);
     GYRE_FINALLY;
     if (self->future)
-        gyre_future_cancel(self->future); /* if it is not done: nobody writes to this frame any more */
+        gyre_future_cancel(
+            self->future); /* if it is not done: nobody writes to this frame any more */
     gyre_future_unref(self->future);
     gyre_free(self->job);
     gyre_free(self->data);
@@ -58,11 +59,11 @@ gyre_await gyre_process_pool_run(gyre_process_pool *pool, gyre_process_fn *fn, c
     if (!job)
         return gyre__complete(task, -ENOMEM);
     pool->refs++;
-    pending = gyre__call(&run_job_coro,
-                         &(struct run_job){.frame = {.coro = &run_job_coro, .leaf = true},
-                                           .pool = pool,
-                                           .job = job,
-                                           .out_data = out_data});
+    pending =
+        gyre__call(&run_job_coro, &(struct run_job){.frame = {.coro = &run_job_coro, .leaf = true},
+                                                    .pool = pool,
+                                                    .job = job,
+                                                    .out_data = out_data});
     if (!pending.pending) {
         gyre_free(job);
         gyre__process_pool_unref(pool);
@@ -80,9 +81,9 @@ struct map_jobs {
     size_t count;
     int64_t *out_results;
     gyre_process_data **out_data;
-    gyre_future **futures;    /* references; a ring of `window` */
+    gyre_future **futures; /* references; a ring of `window` */
     size_t window;
-    size_t submitted, taken;  /* of `count` */
+    size_t submitted, taken; /* of `count` */
     int64_t n;
 };
 
@@ -91,11 +92,12 @@ static bool submit_more(struct map_jobs *self)
 {
     while (self->submitted < self->count && self->submitted - self->taken < self->window) {
         const struct iovec *input = &self->inputs[self->submitted];
-        struct gyre__process_job *job = gyre__process_job_new(self->fn, input->iov_base, input->iov_len);
+        struct gyre__process_job *job =
+            gyre__process_job_new(self->fn, input->iov_base, input->iov_len);
         gyre_future *future =
             job ? gyre__process_job_start(self->pool, job,
-                                  self->out_data ? &self->out_data[self->submitted] : NULL, false,
-                                  __FILE__, __LINE__)
+                                          self->out_data ? &self->out_data[self->submitted] : NULL,
+                                          false, __FILE__, __LINE__)
                 : NULL;
 
         if (!future)

@@ -1,4 +1,7 @@
-/* The template: a process that stays as the program was at its beginning, and forks the workers of process pools. */
+/*
+ * The template: a process that stays as the program was at its beginning, and forks the workers
+ * of process pools.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -84,7 +87,8 @@ static void add(int fd, pid_t pid)
 }
 
 /* In the worker: nothing of the template's is left but the standard descriptors. */
-static _Noreturn void become_worker(int fd, const struct gyre__process_worker_request *request, pid_t template)
+static _Noreturn void become_worker(int fd, const struct gyre__process_worker_request *request,
+                                    pid_t template)
 {
     sigset_t none;
 
@@ -98,7 +102,8 @@ static _Noreturn void become_worker(int fd, const struct gyre__process_worker_re
     gyre__process_worker_main(CONTROL, request);
 }
 
-static void start_worker(const struct gyre__process_worker_request *request, int jobs_fd, int life_fd)
+static void start_worker(const struct gyre__process_worker_request *request, int jobs_fd,
+                         int life_fd)
 {
     pid_t template = getpid(), pid = reserve() ? fork() : -1;
 
@@ -164,7 +169,10 @@ static void reap(void)
             }
 }
 
-/* Any byte asks for its death. The end: nobody wants to know either; it stays in the table until it is reaped. */
+/*
+ * Any byte asks for its death. The end: nobody wants to know either; it stays in the table until
+ * it is reaped.
+ */
 static void end_worker(size_t i)
 {
     char byte;
@@ -214,7 +222,8 @@ static _Noreturn void enter_template(int fd)
     children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     if (children < 0)
         _exit(1);
-    move_fd(children, CHILDREN); /* it may have got the number of a standard descriptor that is closed */
+    move_fd(children,
+            CHILDREN); /* it may have got the number of a standard descriptor that is closed */
     be_template();
 }
 
@@ -242,7 +251,7 @@ static int64_t fork_template(int fd)
         template = fork();
         if (template == 0)
             enter_template(fd);
-        _exit(template < 0 ? errno : 0);
+        _exit(template <0 ? errno : 0);
     }
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
@@ -282,7 +291,8 @@ bool gyre__process_template_made(void)
     return control >= 0;
 }
 
-int64_t gyre__process_template_ask(const struct gyre__process_worker_request *request, int jobs_fd, int life_fd)
+int64_t gyre__process_template_ask(const struct gyre__process_worker_request *request, int jobs_fd,
+                                   int life_fd)
 {
     const int passed[2] = {jobs_fd, life_fd};
     union ancillary ancillary = {.header = {.cmsg_level = SOL_SOCKET,

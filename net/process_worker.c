@@ -1,4 +1,7 @@
-/* A worker of a process pool as its pool sees it: starting it, giving it jobs, reading answers, noticing its end. */
+/*
+ * A worker of a process pool as its pool sees it: starting it, giving it jobs, reading answers,
+ * noticing its end.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,7 +47,7 @@ static void gone(struct gyre__process_worker *worker)
     if (job) {
         job->worker = NULL;
         gyre__process_job_finish(job, worker->failure ? worker->failure : GYRE_EWORKERDIED, NULL,
-                         describe_end(worker));
+                                 describe_end(worker));
     }
     gyre_free(worker->data);
     gyre_free(worker);
@@ -84,7 +87,10 @@ static void finish_answer(struct gyre__process_worker *worker)
     gyre__process_pool_advance(pool);
 }
 
-/* The header is complete: makes room for what follows. Where memory is short that is read and dropped. */
+/*
+ * The header is complete: makes room for what follows. Where memory is short that is read and
+ * dropped.
+ */
 static bool accept_header(struct gyre__process_worker *worker)
 {
     const struct gyre__process_answer_header *header = &worker->header;
@@ -93,13 +99,17 @@ static bool accept_header(struct gyre__process_worker *worker)
         return false;
     if (header->has_data && worker->job) {
         worker->data = gyre_alloc(sizeof(*worker->data) + (size_t)header->size + 1);
-        if (worker->data)
-            worker->data->size = (size_t)header->size;
+        if (worker->data) /* the bytes lie behind it */
+            *worker->data = (gyre_process_data){.size = (size_t)header->size,
+                                                .bytes = (char *)(worker->data + 1)};
     }
     return true;
 }
 
-/* Copies what belongs to the part that begins at byte `start` of the answer. Gives how much that was. */
+/*
+ * Copies what belongs to the part that begins at byte `start` of the answer. Gives how much that
+ * was.
+ */
 static size_t take(struct gyre__process_worker *worker, void *part, size_t start, size_t part_size,
                    const char *from, size_t size)
 {
@@ -121,7 +131,8 @@ static void on_answer(void *self, const char *from, size_t size)
     size_t data_size, text_size, n;
 
     if (!worker->busy) {
-        gyre__process_worker_kill(worker); /* nobody has asked: somebody has overwritten its memory */
+        gyre__process_worker_kill(
+            worker); /* nobody has asked: somebody has overwritten its memory */
         return;
     }
     n = take(worker, &worker->header, 0, head, from, size);
@@ -192,12 +203,15 @@ static void on_life_lost(void *self, int64_t error)
 
 /* ---- starting and ending ---- */
 
-static const gyre_protocol jobs_protocol = {.data_received = on_answer, .connection_lost = on_jobs_lost};
-static const gyre_protocol life_protocol = {.data_received = on_news, .connection_lost = on_life_lost};
+static const gyre_protocol jobs_protocol = {.data_received = on_answer,
+                                            .connection_lost = on_jobs_lost};
+static const gyre_protocol life_protocol = {.data_received = on_news,
+                                            .connection_lost = on_life_lost};
 
 /* A transport on one end of a new socket pair; the other end goes to *out_other. */
-static int64_t open_socket(struct gyre__process_worker *worker, int type, const gyre_protocol *protocol,
-                           gyre_transport **out_transport, int *out_other)
+static int64_t open_socket(struct gyre__process_worker *worker, int type,
+                           const gyre_protocol *protocol, gyre_transport **out_transport,
+                           int *out_other)
 {
     gyre_stream *stream;
     int ends[2];
@@ -224,9 +238,9 @@ static int64_t open_socket(struct gyre__process_worker *worker, int type, const 
 static int64_t ask_template(const gyre_process_pool *pool, int jobs_fd, int life_fd)
 {
     const struct gyre__process_worker_request request = {.initializer = pool->options.initializer,
-                                                 .arg = pool->options.arg,
-                                                 .limit = pool->options.limit,
-                                                 .trap = gyre__process_worker_trap};
+                                                         .arg = pool->options.arg,
+                                                         .limit = pool->options.limit,
+                                                         .trap = gyre__process_worker_trap};
 
     return gyre__process_template_ask(&request, jobs_fd, life_fd);
 }
@@ -287,7 +301,8 @@ void gyre__process_worker_abandon(struct gyre__process_worker *worker)
         gyre_transport_abort(worker->life);
 }
 
-int64_t gyre__process_worker_give(struct gyre__process_worker *worker, struct gyre__process_job *job)
+int64_t gyre__process_worker_give(struct gyre__process_worker *worker,
+                                  struct gyre__process_job *job)
 {
     int64_t rc = gyre_transport_write(worker->jobs, &job->header,
                                       sizeof(job->header) + (size_t)job->header.size);

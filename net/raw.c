@@ -26,6 +26,7 @@ static const gyre__wait_kind kinds[GYRE__OP_COUNT] = {
     [GYRE__OP_CONNECT] = KIND("connect"),
     [GYRE__OP_SHUTDOWN] = KIND("shutdown"),
     [GYRE__OP_OPENAT] = KIND("open"),
+    [GYRE__OP_OPENAT2] = KIND("open"),
     /* Nothing cancels a close: a descriptor whose close was cancelled would be open for ever. */
     [GYRE__OP_CLOSE] = {.what = "close", .finish = gyre__finish_op_wait, .keeps_result = true},
     [GYRE__OP_FSYNC] = KIND("fsync"),

@@ -245,8 +245,8 @@ static bool may_answer(const gyre_stream *stream)
 {
     const struct gyre__stream_tls *tls = stream->tls;
 
-    return gyre_tls_engine_is_closed(tls->engine) && !stream->eof && !stream->read_error &&
-           !stream->write_error && !tls->over;
+    return gyre_tls_engine_is_closed(tls->engine) && !stream->aborted && !stream->eof &&
+           !stream->read_error && !stream->write_error && !tls->over;
 }
 
 bool gyre__stream_tls_is_waiting(const gyre_stream *stream)

@@ -58,7 +58,10 @@ static int64_t make_pipe(gyre_subprocess *process, int i, const gyre_subprocess_
     return theirs;
 }
 
-/* What the child's descriptor i is made from; *out_own says that it is to be closed here afterwards. */
+/*
+ * What the child's descriptor i is made from; *out_own says that it is to be closed here
+ * afterwards.
+ */
 static int64_t source_of(gyre_subprocess *process, int i, gyre_subprocess_stdio kind, int given,
                          const gyre_subprocess_options *options, bool *out_own)
 {
@@ -192,8 +195,8 @@ static int64_t run(const char *const *argv, const gyre_subprocess_options *optio
     gyre__launch launch = {
         .file = file,
         .argv = argv,
-        .environment = options->environment ? options->environment
-                                            : (const char *const *)(uintptr_t)environ,
+        .environment =
+            options->environment ? options->environment : (const char *const *)(uintptr_t)environ,
         .cwd = options->cwd,
         .new_session = options->new_session,
         .set_group = options->set_group,
@@ -294,6 +297,7 @@ bool gyre_subprocess_returncode(const gyre_subprocess *process, int *out_code)
     if (process->status >= GYRE_SUBPROCESS_SIGNALLED)
         *out_code = -(int)(process->status - GYRE_SUBPROCESS_SIGNALLED);
     else
-        *out_code = process->status < 0 ? 255 : (int)process->status; /* asyncio's for a lost status */
+        *out_code =
+            process->status < 0 ? 255 : (int)process->status; /* asyncio's for a lost status */
     return true;
 }

@@ -1,4 +1,7 @@
-/* Communicating with a subprocess: input to its stdin, everything from its stdout and stderr, its end. */
+/*
+ * Communicating with a subprocess: input to its stdin, everything from its stdout and stderr, its
+ * end.
+ */
 #include <errno.h>
 
 #include "../future/wait.h"
@@ -19,8 +22,7 @@ void gyre_subprocess_output_free(gyre_subprocess_output *output)
 struct collect {
     gyre_frame frame;
     gyre_subprocess *process; /* kept by who communicates, who waits for us */
-    struct gyre__collected *to;
-    gyre_stream *from;
+    int which;                /* of its outputs: descriptor - 1 */
     size_t limit;
     int64_t n;
 };
@@ -43,18 +45,28 @@ static int64_t make_room(struct gyre__collected *to, size_t limit)
     return 0;
 }
 
+/* -EBADF once the process was given up: it closes the pipes. */
+static gyre_await read_more(struct collect *self)
+{
+    struct gyre__collected *to = &self->process->collected[self->which];
+    gyre_stream *from = self->process->pipes[1 + self->which];
+
+    if (!from)
+        return gyre__complete(gyre__task_running("gyre_subprocess_communicate"), -EBADF);
+    return gyre_stream_read(from, to->data + to->size, to->capacity - to->size);
+}
+
 GYRE_CORO(collect)
 {
     GYRE_BEGIN;
     self->frame.leaf = true;
     do {
-        if (self->to->size > self->limit)
+        if (self->process->collected[self->which].size > self->limit)
             GYRE_RETURN(GYRE_ELIMIT);
-        if (make_room(self->to, self->limit) < 0)
+        if (make_room(&self->process->collected[self->which], self->limit) < 0)
             GYRE_RETURN(-ENOMEM);
-        GYRE_TRY(self->n, gyre_stream_read(self->from, self->to->data + self->to->size,
-                                           self->to->capacity - self->to->size));
-        self->to->size += (size_t)self->n;
+        GYRE_TRY(self->n, read_more(self));
+        self->process->collected[self->which].size += (size_t)self->n;
     } while (self->n > 0);
     GYRE_RETURN(0);
     GYRE_END;
@@ -66,7 +78,7 @@ struct feed {
     gyre_frame frame;
     gyre_subprocess *process; /* kept, as above */
     const char *input;
-    size_t size, piece;
+    size_t size;
     int64_t rc;
 };
 
@@ -80,9 +92,12 @@ static bool no_matter(int64_t rc)
 static int64_t write_piece(struct feed *self)
 {
     size_t rest = self->size - self->process->fed;
-    int64_t rc = gyre_stream_write_soon(self->process->pipes[0], self->input + self->process->fed,
-                                        rest < PIECE ? rest : PIECE);
+    int64_t rc;
 
+    if (!self->process->pipes[0]) /* the process was given up */
+        return -EBADF;
+    rc = gyre_stream_write_soon(self->process->pipes[0], self->input + self->process->fed,
+                                rest < PIECE ? rest : PIECE);
     if (rc > 0)
         self->process->fed += (size_t)rc;
     return rc;
@@ -92,17 +107,17 @@ GYRE_CORO(feed)
 {
     GYRE_BEGIN;
     self->frame.leaf = true;
-    self->rc = 0;
-    while (self->rc >= 0 && self->process->fed < self->size) {
+    do {
         self->rc = write_piece(self);
         if (self->rc >= 0)
             GYRE_AWAIT(self->rc, gyre_stream_drain(self->process->pipes[0]));
-    }
-    if (self->rc >= 0)
+    } while (self->rc >= 0 && self->process->fed < self->size);
+    if (self->rc >= 0 && self->process->pipes[0])
         GYRE_AWAIT(self->rc, gyre_stream_flush(self->process->pipes[0]));
     if (self->rc < 0 && !no_matter(self->rc))
         GYRE_RETURN(self->rc);
-    gyre_stream_abort(gyre__subprocess_take(self->process, 0)); /* all was sent: nothing to wait for */
+    /* All was sent: closing has nothing to wait for. */
+    gyre_stream_abort(gyre__subprocess_take(self->process, 0));
     GYRE_RETURN(0);
     GYRE_END;
 }
@@ -133,13 +148,15 @@ static bool spawn_tasks(struct communicate *self)
     gyre_subprocess *process = self->process;
     size_t limit = self->output->limit ? self->output->limit : DEFAULT_LIMIT;
 
-    if (process->pipes[0] && !add_task(self, GYRE_SPAWN(feed, .process = process, .input = self->input,
-                                                        .size = self->size)))
+    limit = limit < SIZE_MAX / 2 ? limit : SIZE_MAX / 2;
+
+    if (process->pipes[0] && !add_task(self, GYRE_SPAWN(feed, .process = process,
+                                                        .input = self->input, .size = self->size)))
         return false;
     for (int i = 1; i < 3; i++)
         if (process->pipes[i] &&
-            !add_task(self, GYRE_SPAWN(collect, .process = process, .from = process->pipes[i],
-                                       .to = &process->collected[i - 1], .limit = limit)))
+            !add_task(self, GYRE_SPAWN(collect, .process = process, .which = i - 1,
+                                       .limit = limit)))
             return false;
     return true;
 }

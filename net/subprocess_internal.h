@@ -1,6 +1,6 @@
 /*
- * The subprocess's insides: subprocess.c starts one, subprocess_launch.c is what happens between this
- * process and the program, subprocess_watch.c has its end, subprocess_communicate.c and
+ * The subprocess's insides: subprocess.c starts one, subprocess_launch.c is what happens between
+ * this process and the program, subprocess_watch.c has its end, subprocess_communicate.c and
  * subprocess_protocol.c its pipes.
  */
 #ifndef GYRE_NET_SUBPROCESS_INTERNAL_H
@@ -25,7 +25,7 @@ enum gyre__launch_stage {
 /* What the child does before it becomes the program. Everything is borrowed. */
 typedef struct gyre__launch {
     const char *file;         /* name or path of the program */
-    const char *search;       /* directories to look in, with ':' between them; NULL: `file` is a path */
+    const char *search;       /* directories to look in, as in PATH; NULL: `file` is a path */
     const char *const *argv;
     const char *const *environment;
     const char *cwd;          /* or NULL */
@@ -38,7 +38,10 @@ typedef struct gyre__launch {
     enum gyre__launch_stage stage; /* of the failure */
 } gyre__launch;
 
-/* Runs it: *out_pid, and *out_pidfd (-1 where the kernel has no such thing). -errno, with launch->stage. */
+/*
+ * Runs it: *out_pid, and *out_pidfd (-1 where the kernel has no such thing). -errno, with
+ * launch->stage.
+ */
 int64_t gyre__launch_run(gyre__launch *launch, pid_t *out_pid, int *out_pidfd);
 
 /* For tests: do as where the kernel has no pidfd, no close_range. */
@@ -71,20 +74,20 @@ struct gyre_subprocess {
 
     gyre__op poll;         /* on the pidfd */
     bool polling;          /* until its completion was handled; holds a reference */
-    gyre__timer look;      /* where polling is not possible; holds a reference while it is set or due */
+    gyre__timer look;      /* where polling is not possible; a reference while it is set or due */
     int64_t look_delay;
     gyre__link waiters;    /* tasks in wait */
     gyre__close_hook hook; /* until it has ended */
 
     gyre_stream *pipes[3];
-    struct gyre__collected collected[2]; /* of stdout and stderr; freed with the process: reads write there */
+    struct gyre__collected collected[2]; /* of stdout, stderr; as long as it: reads write there */
     size_t fed;            /* bytes of the input that stdin took over */
     bool communicating;
 
     const gyre_subprocess_protocol *protocol;
     void *self;
     bool exit_told;
-    gyre__node tell;       /* for a protocol that comes after the end; holds a reference while it is queued */
+    gyre__node tell;       /* for a protocol set after the end; a reference while it is queued */
     struct gyre__pipe_face faces[2];
 };
 

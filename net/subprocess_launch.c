@@ -1,11 +1,11 @@
 /*
- * Launching a program: the child shares our memory and we stand still until it has become the program or
- * failed (as with vfork), so nothing is copied however large this process is, and an error comes back
- * through memory. Where that is not so, as under valgrind, which makes a fork of it, the error comes through
- * a pipe that exec closes.
+ * Launching a program: the child shares our memory and we stand still until it has become the
+ * program or failed (as with vfork), so nothing is copied however large this process is, and an
+ * error comes back through memory. Where that is not so, as under valgrind, which makes a fork of
+ * it, the error comes through a pipe that exec closes.
  *
- * Between clone and exec the child must change nothing that is ours: it runs on a stack of its own, with
- * all signals blocked, and calls the kernel only.
+ * Between clone and exec the child must change nothing that is ours: it runs on a stack of its
+ * own, with all signals blocked, and calls the kernel only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,12 +36,12 @@ bool gyre__launch_without_pidfd, gyre__launch_without_close_range;
 /* What the child works with; on the heap, with its stack. */
 struct child {
     gyre__launch *launch;
-    uint64_t to_default; /* signals whose disposition is reset: bit per number */
+    uint64_t to_default;  /* signals whose disposition is reset: bit per number */
     volatile bool shared; /* it ran here: our memory is the child's */
-    volatile int error;  /* errno of what failed */
-    int report[2];       /* the pipe */
+    volatile int error;   /* errno of what failed */
+    int report[2];        /* the pipe */
     char path[PATH_MAX];
-    char names[1024];    /* directory entries, where close_range is missing */
+    char names[1024]; /* directory entries, where close_range is missing */
     _Alignas(16) char stack[STACK_SIZE];
 };
 
@@ -106,7 +106,8 @@ IN_CHILD static void close_listed(struct child *child)
     int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     long size;
 
-    while (folder >= 0 && (size = syscall(SYS_getdents64, folder, child->names, sizeof(child->names))) > 0) {
+    while (folder >= 0 &&
+           (size = syscall(SYS_getdents64, folder, child->names, sizeof(child->names))) > 0) {
         for (long at = 0; at < size;) {
             const struct entry *entry = (const struct entry *)(const void *)(child->names + at);
             int fd = 0;
@@ -134,10 +135,14 @@ IN_CHILD static int close_others(struct child *child)
     return 0;
 }
 
-/* The kernel's own call: the C library keeps books on handlers, in memory that is not the child's. */
+/*
+ * The kernel's own call: the C library keeps books on handlers, in memory that is not the
+ * child's.
+ */
 IN_CHILD static void reset_signals(struct child *child)
 {
-    static const uint64_t nothing[8]; /* a struct sigaction of the kernel's: default, no flags, no mask */
+    static const uint64_t
+        nothing[8]; /* a struct sigaction of the kernel's: default, no flags, no mask */
 
     for (uint64_t rest = child->to_default; rest; rest &= rest - 1)
         syscall(SYS_rt_sigaction, __builtin_ctzll(rest) + 1, nothing, NULL, sizeof(uint64_t));
@@ -148,11 +153,15 @@ IN_CHILD static int run_path(struct child *child, const char *path)
 {
     const gyre__launch *launch = child->launch;
 
-    execve(path, (char *const *)(uintptr_t)launch->argv, (char *const *)(uintptr_t)launch->environment);
+    execve(path, (char *const *)(uintptr_t)launch->argv,
+           (char *const *)(uintptr_t)launch->environment);
     return errno;
 }
 
-/* Directory and name in child->path; false if that is too long. An empty directory is the current one. */
+/*
+ * Directory and name in child->path; false if that is too long. An empty directory is the current
+ * one.
+ */
 IN_CHILD static bool join(struct child *child, const char *directory, size_t size)
 {
     const char *name = child->launch->file;
@@ -227,7 +236,10 @@ IN_CHILD static int run_child(void *arg)
 
 /* ---- in this process ---- */
 
-/* Signals with a handler (it must not run in the child, before exec takes it away), and the two of libraries. */
+/*
+ * Signals with a handler (it must not run in the child, before exec takes it away), and the two
+ * of libraries.
+ */
 static uint64_t signals_to_reset(void)
 {
     uint64_t set = UINT64_C(1) << (SIGPIPE - 1) | UINT64_C(1) << (SIGXFSZ - 1);
@@ -282,8 +294,8 @@ static int64_t run(struct child *child, pid_t *out_pid, int *out_pidfd)
 
     /* With the two that the C library keeps for itself: they too must not run in the child. */
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
-    pid = clone(run_child, child->stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
-                child, &pidfd);
+    pid = clone(run_child, child->stack + STACK_SIZE,
+                CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, child, &pidfd);
     saved = errno;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
     if (pid < 0)

@@ -8,7 +8,8 @@ static void tell_lost(gyre_subprocess *process)
 {
     const gyre_subprocess_protocol *protocol = process->protocol;
 
-    if (!protocol || !process->exit_told || process->faces[0].transport || process->faces[1].transport)
+    if (!protocol || !process->exit_told || process->faces[0].transport ||
+        process->faces[1].transport)
         return;
     process->protocol = NULL;
     if (protocol->connection_lost)

@@ -1,4 +1,7 @@
-/* The end of a subprocess: noticed through its pidfd, told to who waits, brought about when nobody wants it any more. */
+/*
+ * The end of a subprocess: noticed through its pidfd, told to who waits, brought about when
+ * nobody wants it any more.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,7 +14,8 @@
 #include "subprocess_internal.h"
 
 enum {
-    FIRST_LOOK_MS = 1, /* where nothing tells of the end: time until the first look, doubled up to the last */
+    FIRST_LOOK_MS =
+        1, /* where nothing tells of the end: time until the first look, doubled up to the last */
     LAST_LOOK_MS = 50,
     LAST_WAIT_MS = 5000, /* how long closing waits for a killed child: it may hang in the kernel */
     BY_PIDFD = 3,        /* P_PIDFD, an enumerator that older headers lack */
@@ -168,7 +172,8 @@ static int64_t send_signal(gyre_subprocess *process, int number)
     if (process->pidfd >= 0 && syscall(SYS_pidfd_send_signal, process->pidfd, number, NULL, 0) == 0)
         return 0;
     rc = process->pidfd >= 0 ? -errno : -ENOSYS;
-    if (rc == -ENOSYS) /* not reaped yet, and only this thread reaps: the number is still the child's */
+    if (rc ==
+        -ENOSYS) /* not reaped yet, and only this thread reaps: the number is still the child's */
         rc = kill(process->pid, number) < 0 ? -errno : 0;
     return rc;
 }

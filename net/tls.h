@@ -11,7 +11,7 @@
  * What weakens this is called insecure_..., so that whoever reads the code sees it.
  *
  * Making a context reads its files at once, which blocks: do it before the loop runs, or in a
- * thread. Nothing here suspends. A context does not change after it was made (its store of sessions
+ * thread, and share it: the system's trust store takes some 15 ms and 1 MB. Nothing here suspends. A context does not change after it was made (its store of sessions
  * does, under a lock), so several loops in several threads may use one.
  *
  * Errors come with a gyre_error (gyre_error_current()) whose text names the file and says what
@@ -55,7 +55,7 @@ typedef enum gyre_tls_version {
 /* Whether a server asks its clients for a certificate. SSLContext.verify_mode. */
 typedef enum gyre_tls_client_auth {
     GYRE_TLS_CLIENT_AUTH_NONE,     /* does not ask */
-    GYRE_TLS_CLIENT_AUTH_OPTIONAL, /* asks; a client without one is served, one with a bad one not */
+    GYRE_TLS_CLIENT_AUTH_OPTIONAL, /* asks; a client without one is served, with a bad one not */
     GYRE_TLS_CLIENT_AUTH_REQUIRED  /* only clients with a good one */
 } gyre_tls_client_auth;
 
@@ -83,19 +83,21 @@ typedef struct gyre_tls_options {
     size_t ca_pem_size;
     bool system_store;    /* the system's, too; where a client names nothing it is the default */
     bool partial_chain;   /* a trusted certificate need not be a root: VERIFY_X509_PARTIAL_CHAIN */
-    const char *crl_file; /* revocation lists: the peer's certificate must be on a current one's side */
-    bool crl_check_chain; /* and the authorities above it too */
+    const char *crl_file; /* revocation lists; without a current one of its issuer, or when it is
+                           * on that, the peer's certificate is refused: VERIFY_CRL_CHECK_LEAF */
+    bool crl_check_chain; /* so are those above it: VERIFY_CRL_CHECK_CHAIN */
     bool ocsp_required;   /* client: the server must staple a good, current OCSP response */
 
     /* ---- servers ---- */
     gyre_tls_client_auth client_auth; /* needs a CA or system_store */
     const char *ocsp_response_file;   /* DER; sent to clients that ask (stapled) */
     /*
-     * Chooses by the name that the client asks for (SNI: lower case, without a dot at the end; NULL when it
-     * asks for none): the context to use, borrowed for the call, this one or another; NULL refuses with
-     * the alert unrecognized_name. Certificate, trust, client_auth, versions and ALPN are the
-     * chosen one's. Called in the thread of the connection; must not suspend.
-     * SSLContext.sni_callback.
+     * Chooses by the name that the client asks for (SNI: lower case, without a dot at the end; NULL
+     * when it asks for none). Gives the context to use, borrowed (the connection takes its own
+     * reference); NULL refuses with the alert unrecognized_name. Certificate, trust, client_auth,
+     * versions, suites of TLS 1.2, ALPN and stapling are the chosen one's, the rest this one's; a
+     * session is resumed only where the same one is chosen again. Called once in a handshake, in
+     * the thread of the connection; must not suspend. SSLContext.sni_callback.
      */
     gyre_tls_context *(*on_server_name)(void *arg, const char *name);
     void *on_server_name_arg;
@@ -104,9 +106,9 @@ typedef struct gyre_tls_options {
     const char *const *alpn; /* application protocols, the preferred first; set_alpn_protocols */
     size_t alpn_count;
     bool alpn_required;       /* the handshake fails where none is common */
-    int min_version;          /* a gyre_tls_version; 0: TLS 1.2 */
+    int min_version;          /* a gyre_tls_version; 0: TLS 1.2 (or see insecure_old_versions) */
     int max_version;          /* 0: the latest */
-    const char *ciphers;      /* OpenSSL's words for TLS 1.2 suites; only ECDHE and AEAD are taken */
+    const char *ciphers;      /* OpenSSL's words for suites of TLS 1.2; all ECDHE with AEAD */
     const char *ciphersuites; /* of TLS 1.3; NULL: OpenSSL's default */
     const char *groups;       /* key exchange groups, "X25519:P-256"; NULL: OpenSSL's default */
     int security_level;       /* OpenSSL's; 0: 2; up to 5 */
@@ -129,15 +131,15 @@ typedef struct gyre_tls_options {
     const char *keylog_file; /* session secrets are appended, for Wireshark: keylog_filename */
 
     /* ---- weaker, each on its own ---- */
-    bool insecure_no_verification;     /* any certificate is accepted: CERT_NONE */
-    bool insecure_no_hostname;         /* of whatever host: check_hostname = False */
-    bool insecure_common_name;         /* the common name counts where there is no subjectAltName */
-    bool insecure_partial_wildcards;   /* "w*.example" stands for www.example */
-    bool insecure_lax_certificates;    /* those that break RFC 5280: without VERIFY_X509_STRICT */
-    bool insecure_old_versions;        /* min_version may be TLS 1.0 or 1.1; brings CBC, SHA-1, level 0 */
-    bool insecure_security_level;      /* takes security_level as it is: 0 and 1, too */
-    const char *insecure_ciphers;      /* instead of `ciphers`, without its limits */
-    bool insecure_truncation;          /* an end without close_notify is an end of file, no error */
+    bool insecure_no_verification;   /* any certificate is accepted: CERT_NONE */
+    bool insecure_no_hostname;       /* of whatever host: check_hostname = False */
+    bool insecure_common_name;       /* the common name counts where there is no subjectAltName */
+    bool insecure_partial_wildcards; /* "w*.example" stands for www.example */
+    bool insecure_lax_certificates;  /* those that break RFC 5280: without VERIFY_X509_STRICT */
+    bool insecure_old_versions;      /* from TLS 1.0 on, with CBC, SHA-1 and security level 0 */
+    bool insecure_security_level;    /* takes security_level as it is: 0 and 1, too */
+    const char *insecure_ciphers;    /* instead of `ciphers`, without its limits */
+    bool insecure_truncation;        /* an end without close_notify is an end of file, no error */
 } gyre_tls_options;
 
 /*
@@ -172,10 +174,10 @@ GYRE_API size_t gyre_tls_context_session_count(const gyre_tls_context *context);
 GYRE_API void gyre_tls_context_forget_sessions(gyre_tls_context *context);
 
 /*
- * Has OpenSSL allocate through gyre's allocator hook (gyre_set_allocator) from now on. Without this call it
- * uses malloc. It is for the whole process and for ever: call it first thing, before anything used
- * OpenSSL, with the allocator that will stay, as OpenSSL keeps some memory until the process
- * exits, and allocates in every thread that uses it. May be called again.
+ * Has OpenSSL allocate through gyre's allocator hook from now on; without this call it uses malloc.
+ * This is for the whole process and for ever: set the allocator (gyre_set_allocator) that is to
+ * stay, then call this, before anything has used OpenSSL. The allocator is then called by every
+ * thread that uses OpenSSL, and some memory is held until the process exits. May be called again.
  * Gives 0; GYRE_ESTATE when OpenSSL has allocated memory already.
  */
 GYRE_API GYRE_MUST_USE int64_t gyre_tls_use_allocator(void);

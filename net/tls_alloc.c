@@ -11,12 +11,21 @@
 /* Tests put their own in front; NULL: gyre's. */
 static const gyre_allocator *tests_allocator;
 
+/* OpenSSL does not always pass it on: what comes of it may look like a bad certificate. */
+static _Thread_local bool was_short;
+
+static void *note(void *block)
+{
+    was_short |= !block;
+    return block;
+}
+
 static void *take(size_t size, const char *file, int line)
 {
     (void)file, (void)line;
     if (tests_allocator)
-        return tests_allocator->alloc(tests_allocator->context, size);
-    return gyre_alloc(size);
+        return note(tests_allocator->alloc(tests_allocator->context, size));
+    return note(gyre_alloc(size));
 }
 
 static void give(void *block, const char *file, int line)
@@ -40,13 +49,21 @@ static void *resize(void *block, size_t size, const char *file, int line)
         return NULL;
     }
     if (tests_allocator)
-        return tests_allocator->resize(tests_allocator->context, block, size);
-    return gyre_realloc(block, size);
+        return note(tests_allocator->resize(tests_allocator->context, block, size));
+    return note(gyre_realloc(block, size));
 }
 
 void gyre__tls_set_allocator(const gyre_allocator *allocator)
 {
     tests_allocator = allocator;
+}
+
+bool gyre__tls_memory_was_short(void)
+{
+    bool was = was_short;
+
+    was_short = false;
+    return was;
 }
 
 int64_t gyre_tls_use_allocator(void)

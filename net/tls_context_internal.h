@@ -115,7 +115,7 @@ void gyre__tls_sessions_free(struct gyre__tls_sessions *sessions);
 size_t gyre__tls_sessions_count(struct gyre__tls_sessions *sessions);
 void gyre__tls_sessions_clear(struct gyre__tls_sessions *sessions);
 
-/* Takes the session over and gives true; false when memory is short (then it is still the caller's). */
+/* Takes the session over; gives false when memory is short: then it is still the caller's. */
 bool gyre__tls_sessions_put(struct gyre__tls_sessions *sessions, const char *origin,
                             SSL_SESSION *session);
 

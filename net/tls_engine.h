@@ -144,8 +144,9 @@ GYRE_API bool gyre_tls_engine_resumed(const gyre_tls_engine *engine);
 GYRE_API bool gyre_tls_engine_verified(const gyre_tls_engine *engine);
 
 /*
- * The name or address in the certificate that matched the server name, "*.example.org" for instance;
- * "" where none was compared. Borrowed from the engine.
+ * The name or address in the certificate that matched the server name, "*.example.org" for instance
+ * (of a resumed session the server name itself); "" where none was compared. Borrowed from the
+ * engine.
  */
 GYRE_API const char *gyre_tls_engine_verified_name(const gyre_tls_engine *engine);
 

@@ -71,6 +71,8 @@ const char *gyre_tls_engine_verified_name(const gyre_tls_engine *engine)
     if (!gyre_tls_engine_verified(engine))
         return "";
     name = SSL_get0_peername(engine->ssl);
+    if (!name && gyre_tls_engine_resumed(engine)) /* it was compared when the session began */
+        name = X509_VERIFY_PARAM_get0_host(SSL_get0_param(engine->ssl), 0);
     return name ? name : engine->address;
 }
 

@@ -60,7 +60,7 @@ static const char *alert_name(int alert)
     }
 }
 
-/* What a queue says: its first error, with the words that OpenSSL added, and whether memory was short. */
+/* What a queue says: its first error with OpenSSL's own words, and whether memory was short. */
 struct reason {
     unsigned long error; /* 0: the queue was empty */
     bool memory;
@@ -73,7 +73,7 @@ static void take_reason(struct reason *reason)
     const char *data;
     int flags;
 
-    *reason = (struct reason){0};
+    *reason = (struct reason){.memory = gyre__tls_memory_was_short()};
     while ((error = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
         const char *text = ERR_SYSTEM_ERROR(error) ? strerrordesc_np(ERR_GET_REASON(error))
                                                    : ERR_reason_error_string(error);
@@ -175,8 +175,12 @@ int64_t gyre__tls_error(SSL *ssl, int rc)
 
     if (kind == SSL_ERROR_NONE)
         return 0;
-    if (kind == SSL_ERROR_WANT_READ || kind == SSL_ERROR_WANT_WRITE)
-        return -EAGAIN;
+    if (kind == SSL_ERROR_WANT_READ || kind == SSL_ERROR_WANT_WRITE) {
+        /* Output always has room, unless there was no memory for it. Input: OpenSSL did without. */
+        bool was_short = gyre__tls_memory_was_short();
+
+        return was_short && kind == SSL_ERROR_WANT_WRITE ? plain(-ENOMEM) : -EAGAIN;
+    }
     take_reason(&reason);
     if (kind == SSL_ERROR_ZERO_RETURN)
         return 0;

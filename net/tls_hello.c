@@ -2,8 +2,8 @@
  * What a TLS server decides by the ClientHello, before anything else: the context by the server's
  * name, and whether the client names application protocols.
  *
- * OpenSSL has a callback for the name, too, but that comes after a session was resumed: a client could
- * bring a session of one name to another one that asks for certificates.
+ * OpenSSL has a callback for the name, too, but that comes after a session was resumed: a client
+ * could bring a session of one name to another one that asks for certificates.
  */
 #include <ctype.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static int read_name(SSL *ssl, char name[MOST_NAME + 1])
 
     if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size))
         return 0;
-    /* A list, of which only one entry of type host_name is ever sent: list size, type, name size. */
+    /* A list, of which ever only one entry, a host_name, is sent: list size, type, name size. */
     if (size < 5 || read16(data) != size - 2 || data[2] != TLSEXT_NAMETYPE_host_name)
         return -1;
     length = read16(data + 3);

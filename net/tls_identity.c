@@ -10,6 +10,8 @@
 
 static int64_t bad(const gyre__tls_pem *pem, const char *what)
 {
+    if (gyre__tls_memory_was_short())
+        return gyre__tls_raise(-ENOMEM, NULL);
     return gyre_raise(gyre_error_newf(GYRE_ETLSCERT, "%s: %s", pem->name, what));
 }
 
@@ -91,7 +93,7 @@ int64_t gyre__tls_set_certificate(gyre_tls_context *context, const gyre_tls_opti
     X509 *certificate = NULL;
     int64_t rc;
 
-    /* What is sent is what was given, not what could be made of the trusted ones at each handshake. */
+    /* What is sent is what was given, not what the trusted ones could make of it each time. */
     SSL_CTX_set_mode(context->ssl, SSL_MODE_NO_AUTO_CHAIN);
     if (!options->cert_file && !options->cert_pem)
         return 0;

@@ -24,11 +24,11 @@ SSL_CTX *gyre__tls_context_ssl(const gyre_tls_context *context);
 
 /*
  * Makes an SSL ready for its handshake: connect or accept state, the name or address to verify,
- * SNI, a session to resume. Hangs a record of the connection on the SSL, which holds a reference to the
- * context and goes with SSL_free().
- * server_name: client only, copied: a host name (A-labels) or an IP address, with or without []; may
- * be NULL only where nothing is verified. session_key: client only, copied: tells the origins of
- * one server name apart (the port, say); may be NULL.
+ * SNI, a session to resume. Hangs a record of the connection on the SSL, which holds a reference to
+ * the context and goes with SSL_free().
+ * server_name: client only, copied: a host name (A-labels) or an IP address, with or without [];
+ * may be NULL only where no name is verified. session_key: client only, copied: tells the origins
+ * of one server name apart (the port, say); may be NULL.
  * Gives 0, -EINVAL (no name, U-labels, malformed; with a detail), -ENOMEM.
  */
 int64_t gyre__tls_prepare(gyre_tls_context *context, SSL *ssl, const char *server_name,
@@ -69,8 +69,14 @@ int gyre__tls_failed_check(const SSL *ssl, int *out_depth, const char **out_subj
 size_t gyre__tls_name_text(const X509_NAME *name, char *buffer, size_t size);
 
 /*
- * Tests: where OpenSSL's allocations go once gyre_tls_use_allocator() was called; NULL: gyre_alloc & co.
- * All must be able to release each other's blocks, as OpenSSL's global state stays.
+ * True if the hook could not give OpenSSL memory in this thread since the last time this was asked;
+ * gyre__tls_error() and gyre__tls_raise() ask. Never without gyre_tls_use_allocator().
+ */
+bool gyre__tls_memory_was_short(void);
+
+/*
+ * Tests: where OpenSSL's allocations go once gyre_tls_use_allocator() was called; NULL: gyre_alloc
+ * and so on. All must be able to release each other's blocks, as OpenSSL's global state stays.
  */
 void gyre__tls_set_allocator(const gyre_allocator *allocator);
 

@@ -22,7 +22,7 @@ static void wipe(char *data, size_t size)
     gyre_free(data);
 }
 
-/* A block twice as large with the same start; the old one is wiped. NULL: no memory, or too large. */
+/* A block twice as large with the same start; the old one stays. NULL: no memory, or too large. */
 static char *grow(char *data, size_t *size)
 {
     char *larger = *size < MOST_BYTES ? gyre_alloc(*size * 2) : NULL;

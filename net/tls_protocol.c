@@ -106,7 +106,7 @@ int64_t gyre__tls_set_protocol(gyre_tls_context *context, const gyre_tls_options
     SSL_CTX_clear_options(ssl, SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_IGNORE_UNEXPECTED_EOF |
                                    SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
                                    SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
-    /* Idle connections hold no buffers; a write that could not be finished may go on from elsewhere. */
+    /* Idle connections hold no buffers; an unfinished write may go on from elsewhere. */
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     rc = set_security_level(ssl, options);

@@ -2,8 +2,8 @@
  * The sessions that a client may resume: a hash table by origin, which forgets the oldest when it
  * is full.
  *
- * Several connections to one origin may be made at once, and a ticket of TLS 1.3 should be used only
- * once, so an origin may have a few.
+ * Several connections to one origin may be made at once, and a ticket of TLS 1.3 should be used
+ * only once, so an origin may have a few.
  */
 #include <pthread.h>
 #include <string.h>

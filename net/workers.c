@@ -1,4 +1,7 @@
-/* The master of workers: starts them, passes signals on, restarts what crashes, replaces one after another, ends. */
+/*
+ * The master of workers: starts them, passes signals on, restarts what crashes, replaces one
+ * after another, ends.
+ */
 #include "workers.h"
 
 #include <errno.h>
@@ -36,8 +39,9 @@ static void tell(const gyre__workers_master *master, const gyre_workers_event *e
 static void tell_of(const gyre__workers_master *master, gyre_workers_event_kind kind,
                     const struct gyre__workers_one *one)
 {
-    tell(master, &(gyre_workers_event){
-                     .kind = kind, .index = one->index, .pid = one->pid, .text = "", .restart_ns = -1});
+    tell(master,
+         &(gyre_workers_event){
+             .kind = kind, .index = one->index, .pid = one->pid, .text = "", .restart_ns = -1});
 }
 
 /* ---- starting and ending workers ---- */
@@ -247,7 +251,8 @@ static void do_what_is_due(gyre__workers_master *master)
             continue;
         slot->restart_at = 0;
         if (start(master, &slot->current, i) < 0) {
-            slot->current.note = (struct gyre__workers_note){.value = -EAGAIN, .text = "cannot be started"};
+            slot->current.note =
+                (struct gyre__workers_note){.value = -EAGAIN, .text = "cannot be started"};
             crashed(master, slot, &slot->current);
         }
     }
@@ -401,7 +406,8 @@ static void fill_options(gyre_workers_options *options)
     options->count = options->count ? options->count : cores();
     options->grace_ns = options->grace_ns ? options->grace_ns : GYRE_SECONDS(30);
     options->backoff_ns = options->backoff_ns ? options->backoff_ns : GYRE_MS(100);
-    options->most_backoff_ns = options->most_backoff_ns ? options->most_backoff_ns : GYRE_SECONDS(10);
+    options->most_backoff_ns =
+        options->most_backoff_ns ? options->most_backoff_ns : GYRE_SECONDS(10);
     options->most_restarts = options->most_restarts ? options->most_restarts : DEFAULT_RESTARTS;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The insides of workers: workers.c is the master, workers_start.c starts one worker and is what runs in it,
- * workers_mail.c has the messages between them.
+ * The insides of workers: workers.c is the master, workers_start.c starts one worker and is what
+ * runs in it, workers_mail.c has the messages between them.
  */
 #ifndef GYRE_NET_WORKERS_INTERNAL_H
 #define GYRE_NET_WORKERS_INTERNAL_H
@@ -79,10 +79,14 @@ typedef struct gyre__workers_master {
 } gyre__workers_master;
 
 /* workers_start.c: starts one; on success everything in *one is set. */
-int64_t gyre__workers_start(gyre__workers_master *master, unsigned index, struct gyre__workers_one *one);
+int64_t gyre__workers_start(gyre__workers_master *master, unsigned index,
+                            struct gyre__workers_one *one);
 /* Asks it to end: SIGTERM, or a cancellation. */
 void gyre__workers_ask(struct gyre__workers_one *one);
-/* Reads what it has told; true when it has ended (it is reaped then). *out_crashed: not with a value. */
+/*
+ * Reads what it has told; true when it has ended (it is reaped then). *out_crashed: not with a
+ * value.
+ */
 bool gyre__workers_look(struct gyre__workers_one *one, bool *out_crashed);
 
 /* workers_mail.c: the mailboxes. */

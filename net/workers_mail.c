@@ -1,4 +1,7 @@
-/* Messages between workers: a datagram socket pair for each, made by the master, so that mail outlives a worker. */
+/*
+ * Messages between workers: a datagram socket pair for each, made by the master, so that mail
+ * outlives a worker.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -15,12 +15,12 @@ struct gyre__workers_thread {
     gyre__workers_master *master; /* unchanging while threads run, as far as they look at it */
     struct gyre__workers_self self;
     pthread_t thread;
-    pthread_mutex_t lock;  /* around the rest */
-    gyre_loop *loop;       /* while the main task runs */
+    pthread_mutex_t lock; /* around the rest */
+    gyre_loop *loop;      /* while the main task runs */
     gyre_task *main;
-    bool asked;            /* to end */
+    bool asked; /* to end */
     bool posted;
-    gyre__post post;       /* brings the request into the loop */
+    gyre__post post; /* brings the request into the loop */
 };
 
 _Thread_local const struct gyre__workers_self *gyre__workers_self;
@@ -71,7 +71,8 @@ unsigned gyre_worker_count(void)
     return gyre__workers_self ? gyre__workers_self->count : 0;
 }
 
-static struct gyre__workers_self self_of(const gyre__workers_master *master, unsigned index, int notes)
+static struct gyre__workers_self self_of(const gyre__workers_master *master, unsigned index,
+                                         int notes)
 {
     return (struct gyre__workers_self){.index = index,
                                        .count = master->count,
@@ -104,10 +105,11 @@ static void close_rest(const gyre__workers_master *master, unsigned index)
 }
 
 /*
- * SIGINT and SIGHUP of a terminal reach the whole group: here they mean nothing, as the master passes on what
- * they mean, once.
+ * SIGINT and SIGHUP of a terminal reach the whole group: here they mean nothing, as the master
+ * passes on what they mean, once.
  */
-static _Noreturn void run_process(gyre__workers_master *master, unsigned index, int notes, pid_t parent)
+static _Noreturn void run_process(gyre__workers_master *master, unsigned index, int notes,
+                                  pid_t parent)
 {
     struct gyre__workers_self self = self_of(master, index, notes);
     int64_t rc;
@@ -127,7 +129,8 @@ static _Noreturn void run_process(gyre__workers_master *master, unsigned index, 
     _exit(rc < 0);
 }
 
-static int64_t start_process(gyre__workers_master *master, struct gyre__workers_one *one, const int pipe[2])
+static int64_t start_process(gyre__workers_master *master, struct gyre__workers_one *one,
+                             const int pipe[2])
 {
     pid_t parent = getpid(), pid;
 
@@ -186,7 +189,8 @@ GYRE_CORO(worker_main)
 /* Arrives in the loop; its main task may have ended meanwhile. */
 static void on_request(gyre__node *node)
 {
-    struct gyre__workers_thread *thread = GYRE__CONTAINER(node, struct gyre__workers_thread, post.node);
+    struct gyre__workers_thread *thread =
+        GYRE__CONTAINER(node, struct gyre__workers_thread, post.node);
 
     if (thread->main) /* written in this thread only */
         gyre_task_cancel(thread->main);
@@ -207,7 +211,8 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-static int64_t start_thread(gyre__workers_master *master, struct gyre__workers_one *one, const int pipe[2])
+static int64_t start_thread(gyre__workers_master *master, struct gyre__workers_one *one,
+                            const int pipe[2])
 {
     struct gyre__workers_thread *thread = gyre_alloc_zeroed(sizeof(*thread));
     int rc;
@@ -242,7 +247,8 @@ static void ask_thread(struct gyre__workers_thread *thread)
 
 /* ---- as the master sees it ---- */
 
-int64_t gyre__workers_start(gyre__workers_master *master, unsigned index, struct gyre__workers_one *one)
+int64_t gyre__workers_start(gyre__workers_master *master, unsigned index,
+                            struct gyre__workers_one *one)
 {
     int pipe[2];
     int64_t rc;
@@ -251,7 +257,8 @@ int64_t gyre__workers_start(gyre__workers_master *master, unsigned index, struct
     if (pipe2(pipe, O_CLOEXEC) < 0)
         return -errno;
     fcntl(pipe[0], F_SETFL, O_NONBLOCK);
-    rc = master->options.threads ? start_thread(master, one, pipe) : start_process(master, one, pipe);
+    rc = master->options.threads ? start_thread(master, one, pipe)
+                                 : start_process(master, one, pipe);
     if (!one->thread)
         close(pipe[1]); /* else it is the thread's, in this process */
     if (rc < 0) {
@@ -314,8 +321,12 @@ static bool process_ended(struct gyre__workers_one *one)
     if (pid == 0)
         return false;
     read_notes(one); /* what it wrote last */
-    if (pid > 0)
+    if (pid > 0) {
         complete_note(one, status);
+    } else if (!one->noted_end) { /* SIGCHLD is ignored: nobody knows how it ended */
+        snprintf(one->note.text, sizeof(one->note.text), "ended without a word");
+        one->note.value = GYRE_EWORKERDIED;
+    }
     return true;
 }
 

@@ -5,13 +5,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../loop/alloc.h"
 #include "executor_internal.h"
 
 enum { MOST_BY_DEFAULT = 32, MORE_THAN_PROCESSORS = 4, MOST = 4096, QUEUE_LIMIT = 65536 };
-enum { YIELDS = 30 }; /* before a thread without a job goes to sleep: about 10 us */
+enum { LINGER_NS = 12000, CROWDED = 1000 };
 
 /* ---- references ---- */
 
@@ -60,14 +59,9 @@ static unsigned threads_by_default(void)
 
 static void init_conditions(gyre_executor *executor)
 {
-    pthread_condattr_t monotonic;
-
     gyre__lock_init(&executor->lock);
     pthread_cond_init(&executor->wanted, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&executor->ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    gyre__condition_init(&executor->ended);
 }
 
 int64_t gyre_executor_new(const gyre_executor_options *options, gyre_executor **out_executor)
@@ -130,18 +124,26 @@ static bool must_wake_thread(gyre_executor *executor)
 /*
  * Under the lock: a thread that has just done a single job lets others go first for a moment before it
  * sleeps. Where jobs come one by one the next is there by then, and to wake a thread would take longer.
+ * Where a turn of the processor is long in coming back a sleeper gets it sooner: then it is left for a while.
  */
 static void linger(gyre_executor *executor)
 {
-    if (executor->lingering)
+    uint64_t start, now;
+
+    if (executor->lingering || (executor->crowded && executor->crowded--))
         return;
     executor->lingering = true;
     pthread_mutex_unlock(&executor->lock);
-    for (int i = 0; i < YIELDS && !atomic_load_explicit(&executor->queued, memory_order_relaxed);
-         i++)
+    start = now = gyre__monotonic();
+    while (now - start < LINGER_NS &&
+           !atomic_load_explicit(&executor->queued, memory_order_relaxed)) {
         sched_yield();
+        now = gyre__monotonic();
+    }
     pthread_mutex_lock(&executor->lock);
     executor->lingering = false;
+    if (now - start > 4 * LINGER_NS)
+        executor->crowded = CROWDED;
 }
 
 /* Under the lock; NULL: the thread is to end. *in_row: jobs since it last had none. */

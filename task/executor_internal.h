@@ -34,6 +34,7 @@ struct gyre_executor {
     unsigned sleeping;      /* threads in `wanted` */
     bool waking;            /* one of them has been woken and is on its way */
     bool lingering;         /* a thread without a job has not gone to sleep yet */
+    unsigned crowded;       /* so many times none does, as others want the processor */
     unsigned joiners;       /* who will join the threads */
     bool shutdown;          /* nothing is taken in any more */
     atomic_uint users;      /* public references; any thread, as what follows */

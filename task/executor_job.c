@@ -1,8 +1,11 @@
 /* Jobs: run by a thread, delivered to a loop, removed, told or left behind. */
 #include <errno.h>
+#include <time.h>
 
 #include "../loop/alloc.h"
 #include "executor_internal.h"
+
+enum { LOOK_UP_NS = 10000000 };
 
 /* What runs in this thread. */
 static _Thread_local const gyre__job *running_job;
@@ -12,6 +15,48 @@ bool gyre_job_cancelled(void)
     return running_job &&
            (atomic_load_explicit(&running_job->cancelled, memory_order_relaxed) ||
             atomic_load_explicit(&running_job->executor->cancelled, memory_order_relaxed));
+}
+
+/* ---- blocking ---- */
+
+void gyre__condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+uint64_t gyre__thread_deadline(int64_t timeout_ns)
+{
+    if (timeout_ns == GYRE_FOREVER)
+        return GYRE__NEVER;
+    return gyre__monotonic() + (timeout_ns > 0 ? (uint64_t)timeout_ns : 0);
+}
+
+/* A job looks up now and then: who tells it to end does not know where it waits. */
+int64_t gyre__thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t deadline)
+{
+    uint64_t now, until = deadline;
+    struct timespec time;
+
+    if (gyre_job_cancelled())
+        return GYRE_ECANCELLED;
+    if (deadline >= GYRE__NEVER && !running_job) {
+        pthread_cond_wait(condition, lock);
+        return 0;
+    }
+    now = gyre__monotonic();
+    if (now >= deadline)
+        return GYRE_ETIMEOUT;
+    if (running_job && deadline - now > LOOK_UP_NS)
+        until = now + LOOK_UP_NS;
+    time.tv_sec = (time_t)(until / 1000000000);
+    time.tv_nsec = (long)(until % 1000000000);
+    pthread_cond_timedwait(condition, lock, &time);
+    return 0;
 }
 
 /* ---- beginning and end ---- */
@@ -102,11 +147,25 @@ int64_t gyre__job_take(gyre__job *job, gyre_error **out_detail)
 
 /* ---- in a thread ---- */
 
-/* The argument ends here, with the function: whoever gets the result must not find it half gone. */
+/* Before the loop hears of a job: the next one it submits needs no new thread. */
+static void become_free(const gyre__job *job)
+{
+    atomic_fetch_add_explicit(&job->executor->free, 1, memory_order_relaxed);
+}
+
+/*
+ * The argument ends here, with the function: whoever gets the result must not find it half gone. A job that
+ * was told before it could start does not start.
+ */
 void gyre__job_run(gyre__job *job)
 {
     const gyre__job *outer = running_job;
 
+    if (gyre__job_is_told(job)) {
+        become_free(job);
+        gyre__job_end(job, GYRE_ECANCELLED);
+        return;
+    }
     running_job = job;
     if (job->has_context)
         gyre__context_slot = &job->context;
@@ -117,8 +176,7 @@ void gyre__job_run(gyre__job *job)
     running_job = outer;
     job->detail = job->result < 0 ? gyre__error_take(job->result) : NULL;
     gyre_error_clear();
-    /* Before the loop hears of it: the next job it submits needs no new thread. */
-    atomic_fetch_add_explicit(&job->executor->free, 1, memory_order_relaxed);
+    become_free(job);
     job->deliver(job);
 }
 

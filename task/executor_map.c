@@ -108,16 +108,18 @@ static void step(gyre_executor_map *map)
     *place(map, map->taken++) = NULL;
 }
 
-/* Nobody looks at the others any more; those with borrowed arguments are waited for by the close. */
+/* Newest first: calls without a thread go before those that run make room. Those with borrowed arguments are waited for by the close. */
 static void cancel_rest(gyre_executor_map *map)
 {
     map->over = true;
     release_rest(map);
-    for (size_t i = 0; i < map->in_flight; i++) {
-        if (!map->futures[i])
+    for (size_t i = map->in_flight; i-- > 0;) {
+        gyre_future *future = map->futures[(map->taken + i) % map->in_flight];
+
+        if (!future)
             continue;
-        gyre_future_cancel(map->futures[i]);
-        gyre_future_ignore(map->futures[i]);
+        gyre_future_cancel(future);
+        gyre_future_ignore(future);
     }
 }
 

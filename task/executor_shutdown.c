@@ -1,6 +1,5 @@
 /* The end of an executor: awaited, or by a thread that blocks; joined, or abandoned. */
 #include <errno.h>
-#include <time.h>
 
 #include "executor_internal.h"
 #include "timeout.h"
@@ -121,17 +120,12 @@ static bool begin_join(gyre_executor *executor)
 
 static void wait_until_ended(gyre_executor *executor, int64_t timeout_ns)
 {
-    uint64_t until = gyre__monotonic() + (uint64_t)timeout_ns;
-    struct timespec time;
-    int rc = 0;
+    uint64_t deadline = gyre__thread_deadline(timeout_ns);
 
-    time.tv_sec = (time_t)(until / 1000000000);
-    time.tv_nsec = (long)(until % 1000000000);
     pthread_mutex_lock(&executor->lock);
-    while (executor->threads && rc == 0)
-        rc = timeout_ns == GYRE_FOREVER
-                 ? pthread_cond_wait(&executor->ended, &executor->lock)
-                 : pthread_cond_timedwait(&executor->ended, &executor->lock, &time);
+    while (executor->threads &&
+           gyre__thread_wait(&executor->ended, &executor->lock, deadline) == 0)
+        ;
     pthread_mutex_unlock(&executor->lock);
 }
 

@@ -29,7 +29,10 @@ void gyre__portal_unref(gyre__portal *portal)
     gyre_free(portal);
 }
 
-/* Clients that wait for threads do so before the loop's reference to the default executor goes. */
+/*
+ * Newest first, so that jobs without a thread go before those that run make room for them. Clients that wait
+ * for threads do so before the loop's reference to the default executor goes.
+ */
 static void close_portal(gyre_loop *loop, gyre__close_hook *hook)
 {
     gyre__portal *portal = GYRE__CONTAINER(hook, gyre__portal, hook);
@@ -39,7 +42,7 @@ static void close_portal(gyre_loop *loop, gyre__close_hook *hook)
     pthread_mutex_unlock(&portal->lock);
     while (!gyre__list_empty(&portal->clients)) {
         gyre__portal_client *client =
-            GYRE__CONTAINER(portal->clients.next, gyre__portal_client, link);
+            GYRE__CONTAINER(portal->clients.prev, gyre__portal_client, link);
 
         gyre__portal_leave(loop, client);
         client->close(client);

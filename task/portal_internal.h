@@ -37,6 +37,18 @@ typedef struct gyre__portal {
 /* Makes a lock for short sections between threads. */
 void gyre__lock_init(pthread_mutex_t *lock);
 
+/* A condition that waits by the monotonic clock. */
+void gyre__condition_init(pthread_cond_t *condition);
+
+/* When a duration from now is over, for gyre__thread_wait(); GYRE_FOREVER: never. */
+uint64_t gyre__thread_deadline(int64_t timeout_ns);
+
+/*
+ * Under the lock: waits for a condition of gyre__condition_init(). 0, also for no reason; GYRE_ETIMEOUT; in
+ * a job GYRE_ECANCELLED soon after it was told to end, as what it waits for may be waiting for its end.
+ */
+int64_t gyre__thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t deadline);
+
 /* The portal of a loop that is not closing, made when it is first asked for; borrowed. NULL: no memory. */
 gyre__portal *gyre__portal_of(gyre_loop *loop);
 

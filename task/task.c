@@ -305,7 +305,8 @@ gyre_task *gyre_task_new(const gyre_spawn_options *options, const gyre_coro *cor
         return NULL;
     if (__builtin_expect(!loop->unwind, 0))
         gyre__hang_into(loop);
-    gyre__task_class = &task_class;
+    /* Loops in several threads write the same here. */
+    __atomic_store_n(&gyre__task_class, &task_class, __ATOMIC_RELAXED);
     gyre__future_init(&task->future, loop, GYRE__FUTURE_TASK, file, line);
     task->future.blocks = (uint8_t)(size / GYRE__BLOCK_UNIT);
     task->wake.run = run_wake;

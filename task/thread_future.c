@@ -2,7 +2,6 @@
 #include "thread_future.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "../loop/alloc.h"
 #include "executor_internal.h"
@@ -12,15 +11,11 @@
 gyre_thread_future *gyre_thread_future_new(void)
 {
     gyre_thread_future *future = gyre_alloc_zeroed(sizeof(*future));
-    pthread_condattr_t monotonic;
 
     if (!future)
         return NULL;
     pthread_mutex_init(&future->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&future->over, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    gyre__condition_init(&future->over);
     atomic_init(&future->refs, 1);
     gyre__list_init(&future->observers);
     return future;
@@ -181,32 +176,18 @@ int64_t gyre__thread_future_result(gyre_thread_future *future, gyre_error **out_
     return result;
 }
 
-/* Under the lock. */
-static void wait_until_done(gyre_thread_future *future, int64_t timeout_ns)
-{
-    uint64_t until = gyre__monotonic() + (uint64_t)timeout_ns;
-    struct timespec time;
-    int rc = 0;
-
-    time.tv_sec = (time_t)(until / 1000000000);
-    time.tv_nsec = (long)(until % 1000000000);
-    while (!future->done && rc == 0)
-        rc = timeout_ns == GYRE_FOREVER
-                 ? pthread_cond_wait(&future->over, &future->lock)
-                 : pthread_cond_timedwait(&future->over, &future->lock, &time);
-}
-
 int64_t gyre_thread_future_wait(gyre_thread_future *future, int64_t timeout_ns)
 {
+    uint64_t deadline = gyre__thread_deadline(timeout_ns);
     gyre_error *detail = NULL;
-    int64_t result = GYRE_ETIMEOUT;
+    int64_t result = 0;
     bool done;
 
     pthread_mutex_lock(&future->lock);
     if (!future->done && timeout_ns > 0 && gyre__running)
         result = GYRE_ESTATE;
-    else if (timeout_ns > 0)
-        wait_until_done(future, timeout_ns);
+    while (!future->done && result == 0)
+        result = gyre__thread_wait(&future->over, &future->lock, deadline);
     done = future->done;
     if (done) {
         result = future->result;

@@ -64,7 +64,8 @@ GYRE_API bool gyre_thread_future_cancelled(gyre_thread_future *future); /* cance
 /*
  * Blocks the calling thread until it is done, at most timeout_ns (GYRE_FOREVER; 0 and less: only
  * looks). result(timeout). Gives the value or the error, whose detail becomes gyre_error_current() of
- * this thread; GYRE_ETIMEOUT, and the future goes on; GYRE_ECANCELLED; GYRE_ESTATE, without
+ * this thread; GYRE_ETIMEOUT, and the future goes on; GYRE_ECANCELLED, of the future or in a job that
+ * was told to end (gyre_job_cancelled()), so that closing a loop never waits in a circle; GYRE_ESTATE, without
  * waiting, where a loop is running in this thread and the future is pending: it would stand
  * still, perhaps for good. Use gyre_wrap_future() there.
  */

@@ -46,7 +46,9 @@ GYRE_API GYRE_MUST_USE int64_t gyre_thread_queue_put_nowait(gyre_thread_queue *q
 GYRE_API GYRE_MUST_USE int64_t gyre_thread_queue_get_nowait(gyre_thread_queue *queue,
                                                             void **out_item);
 
-/* ---- from a thread, waiting: at most timeout_ns, GYRE_FOREVER for without end ---- */
+/* ---- from a thread, waiting ---- */
+
+/* At most timeout_ns; GYRE_FOREVER. A job that is told to end (gyre_job_cancelled()) gets GYRE_ECANCELLED. */
 
 /* As put_nowait, but GYRE_ETIMEOUT. GYRE_ESTATE if it would have to wait where a loop is running. put(). */
 GYRE_API GYRE_MUST_USE int64_t gyre_thread_queue_put_blocking(gyre_thread_queue *queue, void *item,

@@ -34,10 +34,11 @@ def main():
         if cxx:
             problem += compile_alone(cxx, 'c++', 'c++17', f'<{name}>', *flags)
         report.check(name, problem)
+    internal = shlex.split(os.environ.get('GYRE_INTERNAL_CFLAGS', ''))
     for path in sorted(ROOT.glob('*/*_internal.h')):
         name = path.relative_to(ROOT)
         report.check(name, compile_alone(os.environ['CC'], 'c', 'c11', f'"{name}"', '-I', str(ROOT),
-                                         '-D_GNU_SOURCE'))
+                                         '-D_GNU_SOURCE', *internal))
     report.finish()
 
 

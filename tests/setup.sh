@@ -23,6 +23,8 @@ want_basics() {
     want ninja-build 'build tool' command -v ninja
     want python3 'runs the checks' command -v python3
     want liburing-dev 'io_uring library' pkg-config --atleast-version=2.3 liburing
+    want zlib1g-dev 'compressed HTTP content' pkg-config --exists zlib
+    want node-llhttp 'parses HTTP' eval 'pkg-config --exists libllhttp || test -e /usr/share/llhttp/llhttp.c'
     want libssl-dev 'OpenSSL, for TLS' pkg-config --atleast-version=3.0 openssl
     want libcmocka-dev 'unit tests' pkg-config --exists cmocka
 }

@@ -1,4 +1,7 @@
-/* Process pools: results, answers, errors, workers that die, cancelling, the two ends, and what is left over. */
+/*
+ * Process pools: results, answers, errors, workers that die, cancelling, the two ends, and what
+ * is left over.
+ */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -98,7 +101,10 @@ static int64_t stay(const void *input, size_t size, gyre_process_answer *answer)
     return 0;
 }
 
-/* Numbers of open descriptors beyond the standard ones and the worker's own, and signals that are blocked. */
+/*
+ * Numbers of open descriptors beyond the standard ones and the worker's own, and signals that are
+ * blocked.
+ */
 static int64_t leaks(const void *input, size_t size, gyre_process_answer *answer)
 {
     sigset_t set;
@@ -202,14 +208,15 @@ GYRE_CORO(maps)
         self->inputs[self->i] = (struct iovec){&self->numbers[self->i], 8};
     }
     assert_int_equal(gyre_process_pool_new(gyre_loop_current(),
-                                           &(gyre_process_pool_options){.workers = 3, .jobs_per_worker = 50,
-                                                                        .limit = LARGE},
+                                           &(gyre_process_pool_options){
+                                               .workers = 3, .jobs_per_worker = 50, .limit = LARGE},
                                            &self->pool),
                      0);
     GYRE_TRY(gyre_process_pool_map(self->pool, square, self->inputs, MANY, self->squares, NULL));
     for (self->i = 0; self->i < MANY; self->i++)
         assert_int_equal(self->squares[self->i], self->i * self->i);
-    GYRE_TRY(gyre_process_pool_map(self->pool, reverse, self->inputs, MANY, self->squares, self->answers));
+    GYRE_TRY(gyre_process_pool_map(self->pool, reverse, self->inputs, MANY, self->squares,
+                                   self->answers));
     for (self->i = 0; self->i < MANY; self->i++) {
         assert_int_equal((unsigned char)self->answers[self->i]->bytes[7], self->i & 0xff);
         gyre_free(self->answers[self->i]);
@@ -218,7 +225,8 @@ GYRE_CORO(maps)
 
     /* One fails: those behind it are cancelled. */
     self->inputs[100].iov_len = 4;
-    GYRE_AWAIT(self->n, gyre_process_pool_map(self->pool, square, self->inputs, MANY, self->squares, NULL));
+    GYRE_AWAIT(self->n,
+               gyre_process_pool_map(self->pool, square, self->inputs, MANY, self->squares, NULL));
     assert_int_equal(self->n, -EINVAL);
     assert_int_equal(self->squares[99], 99 * 99);
     assert_int_equal(self->squares[100], -EINVAL);
@@ -227,7 +235,8 @@ GYRE_CORO(maps)
     self->large = gyre_alloc(LARGE + 1);
     memset(self->large, 'x', LARGE);
     self->large[0] = 'y';
-    GYRE_TRY(self->n, gyre_process_pool_run(self->pool, reverse, self->large, LARGE, &self->answers[0]));
+    GYRE_TRY(self->n,
+             gyre_process_pool_run(self->pool, reverse, self->large, LARGE, &self->answers[0]));
     assert_int_equal(self->answers[0]->size, LARGE);
     assert_int_equal(self->answers[0]->bytes[LARGE - 1], 'y');
     gyre_free(self->answers[0]);
@@ -262,16 +271,18 @@ struct deaths {
 GYRE_CORO(deaths)
 {
     GYRE_BEGIN;
-    assert_int_equal(gyre_process_pool_new(gyre_loop_current(),
-                                           &(gyre_process_pool_options){.workers = 1, .limit = 1000},
-                                           &self->pool),
+    assert_int_equal(gyre_process_pool_new(
+                         gyre_loop_current(),
+                         &(gyre_process_pool_options){.workers = 1, .limit = 1000}, &self->pool),
                      0);
     self->how = SIGUSR1;
-    GYRE_AWAIT(self->n, gyre_process_pool_run(self->pool, die, &self->how, sizeof(self->how), NULL));
+    GYRE_AWAIT(self->n,
+               gyre_process_pool_run(self->pool, die, &self->how, sizeof(self->how), NULL));
     assert_int_equal(self->n, GYRE_EWORKERDIED);
     assert_non_null(strstr(gyre_error_text(gyre_error_current()), "was killed by SIGUSR1"));
     self->how = 0;
-    GYRE_AWAIT(self->n, gyre_process_pool_run(self->pool, die, &self->how, sizeof(self->how), NULL));
+    GYRE_AWAIT(self->n,
+               gyre_process_pool_run(self->pool, die, &self->how, sizeof(self->how), NULL));
     assert_int_equal(self->n, GYRE_EWORKERDIED);
     assert_non_null(strstr(gyre_error_text(gyre_error_current()), "exited with status 3"));
     GYRE_AWAIT(self->n, gyre_process_pool_run(self->pool, chatter, NULL, 0, NULL));
@@ -282,9 +293,9 @@ GYRE_CORO(deaths)
     self->how = SIGKILL;
     self->n = 5;
     for (self->i = 0; self->i < 6; self->i++)
-        self->futures[self->i] = self->i == 2
-                                     ? gyre_process_pool_submit(self->pool, die, &self->how, sizeof(self->how))
-                                     : gyre_process_pool_submit(self->pool, square, &self->n, 8);
+        self->futures[self->i] =
+            self->i == 2 ? gyre_process_pool_submit(self->pool, die, &self->how, sizeof(self->how))
+                         : gyre_process_pool_submit(self->pool, square, &self->n, 8);
     for (self->i = 0; self->i < 6; self->i++) {
         GYRE_AWAIT(self->n, self->futures[self->i]);
         assert_int_equal(self->n, self->i == 2 ? GYRE_EWORKERDIED : 25);
@@ -316,7 +327,10 @@ GYRE_CORO(deaths)
 }
 REAL_TEST(deaths);
 
-/* At each step of its life a worker is killed: its job fails, or is done, and the next one is done. */
+/*
+ * At each step of its life a worker is killed: its job fails, or is done, and the next one is
+ * done.
+ */
 struct killed_at {
     gyre_frame frame;
     gyre_process_pool *pool;
@@ -329,7 +343,8 @@ GYRE_CORO(killed_at)
     GYRE_BEGIN;
     for (self->trap = 1; self->trap <= 14; self->trap++) {
         assert_int_equal(gyre_process_pool_new(gyre_loop_current(),
-                                               &(gyre_process_pool_options){.workers = 1}, &self->pool),
+                                               &(gyre_process_pool_options){.workers = 1},
+                                               &self->pool),
                          0);
         gyre__process_worker_trap = self->trap;
         GYRE_AWAIT(self->n, gyre_process_pool_run(self->pool, reverse, "abcdef", 6, &self->data));
@@ -340,7 +355,8 @@ GYRE_CORO(killed_at)
         gyre__process_worker_trap = 0;
         GYRE_AWAIT(self->n, gyre_process_pool_run(self->pool, reverse, "abcdef", 6, &self->data));
         if (self->n < 0) /* the same worker, killed a little later */
-            GYRE_AWAIT(self->n, gyre_process_pool_run(self->pool, reverse, "abcdef", 6, &self->data));
+            GYRE_AWAIT(self->n,
+                       gyre_process_pool_run(self->pool, reverse, "abcdef", 6, &self->data));
         assert_int_equal(self->n, 6);
         gyre_free(self->data);
         gyre_process_pool_free(self->pool);
@@ -383,7 +399,8 @@ GYRE_CORO(cancelling)
             assert_int_equal(self->n, 9);
         } else {
             GYRE_TRY(gyre_sleep(GYRE_MS(2)));
-            assert_false(gyre_future_done(self->waiting)); /* the worker goes on with what nobody wants */
+            assert_false(
+                gyre_future_done(self->waiting)); /* the worker goes on with what nobody wants */
             gyre_future_cancel(self->waiting);
             GYRE_TRY(gyre_sleep(0));
             gyre_process_pool_get_stats(self->pool, &self->stats);
@@ -391,10 +408,12 @@ GYRE_CORO(cancelling)
         }
         gyre_future_unref(self->running);
         gyre_future_unref(self->waiting);
-        GYRE_AWAIT(self->n, gyre_wait_for(gyre_process_pool_run(self->pool, stay, NULL, 0, NULL), GYRE_MS(3)));
+        GYRE_AWAIT(self->n, gyre_wait_for(gyre_process_pool_run(self->pool, stay, NULL, 0, NULL),
+                                          GYRE_MS(3)));
         assert_int_equal(self->n, GYRE_ETIMEOUT);
         if (!self->kills) { /* the stayers never end */
-            GYRE_AWAIT(self->n, gyre_wait_for(gyre_process_pool_shutdown(self->pool, true), GYRE_MS(3)));
+            GYRE_AWAIT(self->n,
+                       gyre_wait_for(gyre_process_pool_shutdown(self->pool, true), GYRE_MS(3)));
             assert_int_equal(self->n, GYRE_ETIMEOUT);
             gyre_process_pool_terminate(self->pool);
         }
@@ -417,7 +436,8 @@ GYRE_CORO(given_up)
 {
     GYRE_BEGIN;
     assert_int_equal(gyre_process_pool_new(gyre_loop_current(),
-                                           &(gyre_process_pool_options){.workers = 2}, &self->pool), 0);
+                                           &(gyre_process_pool_options){.workers = 2}, &self->pool),
+                     0);
     GYRE_TRY(self->pid, gyre_process_pool_run(self->pool, my_pid, NULL, 0, NULL));
     for (self->i = 0; self->i < 3; self->i++)
         self->futures[self->i] = gyre_process_pool_submit(self->pool, stay, NULL, 0);
@@ -445,7 +465,8 @@ GYRE_CORO(leave)
 {
     GYRE_BEGIN;
     assert_int_equal(gyre_process_pool_new(gyre_loop_current(),
-                                           &(gyre_process_pool_options){.workers = 1}, &survivor), 0);
+                                           &(gyre_process_pool_options){.workers = 1}, &survivor),
+                     0);
     for (int i = 0; i < 3; i++) {
         self->future = gyre_process_pool_submit(survivor, stay, NULL, 0);
         gyre_future_unref(self->future);

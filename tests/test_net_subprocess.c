@@ -1,4 +1,7 @@
-/* Subprocesses: statuses, pipes, what the child inherits, signals, time-outs, and that no zombie is left. */
+/*
+ * Subprocesses: statuses, pipes, what the child inherits, signals, time-outs, and that no zombie
+ * is left.
+ */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,8 +10,8 @@
 #include <unistd.h>
 
 #include "../net/subprocess_internal.h"
-#include "support/in_task.h"
 #include "../task/timeout.h"
+#include "support/in_task.h"
 
 /* On the real clock: children take their time. */
 #define REAL_TEST(name_)                                                                           \
@@ -29,9 +32,8 @@ static void assert_no_children(void)
     assert_int_equal(errno, ECHILD);
 }
 
-static const gyre_subprocess_options piped = {.in = GYRE_SUBPROCESS_PIPE,
-                                              .out = GYRE_SUBPROCESS_PIPE,
-                                              .err = GYRE_SUBPROCESS_PIPE};
+static const gyre_subprocess_options piped = {
+    .in = GYRE_SUBPROCESS_PIPE, .out = GYRE_SUBPROCESS_PIPE, .err = GYRE_SUBPROCESS_PIPE};
 static const gyre_subprocess_options out_piped = {.out = GYRE_SUBPROCESS_PIPE};
 
 /* A command and what it wrote: the way in which most tests here look at the child's world. */
@@ -104,19 +106,22 @@ struct refusals {
 GYRE_CORO(refusals)
 {
     GYRE_BEGIN;
-    assert_int_equal(gyre_subprocess_exec(GYRE_ARGV("gyre-no-such-program", "x"), &piped, &self->process),
-                     -ENOENT);
+    assert_int_equal(
+        gyre_subprocess_exec(GYRE_ARGV("gyre-no-such-program", "x"), &piped, &self->process),
+        -ENOENT);
     assert_null(self->process);
     assert_string_equal(gyre_error_text(gyre_error_current()),
                         "cannot run gyre-no-such-program: No such file or directory");
     assert_int_equal(gyre_subprocess_exec(GYRE_ARGV("/etc/passwd"), NULL, &self->process), -EACCES);
-    assert_int_equal(gyre_subprocess_exec(GYRE_ARGV("/bin/true/x"), NULL, &self->process), -ENOTDIR);
+    assert_int_equal(gyre_subprocess_exec(GYRE_ARGV("/bin/true/x"), NULL, &self->process),
+                     -ENOTDIR);
     assert_int_equal(gyre_subprocess_exec(GYRE_ARGV("true"),
                                           &(gyre_subprocess_options){.cwd = "/gyre/nowhere"},
                                           &self->process),
                      -ENOENT);
     assert_non_null(strstr(gyre_error_text(gyre_error_current()), "directory /gyre/nowhere"));
-    assert_int_equal(gyre_subprocess_exec((const char *const[]){NULL}, NULL, &self->process), -EINVAL);
+    assert_int_equal(gyre_subprocess_exec((const char *const[]){NULL}, NULL, &self->process),
+                     -EINVAL);
     assert_int_equal(gyre_subprocess_exec(GYRE_ARGV("true"),
                                           &(gyre_subprocess_options){.out = GYRE_SUBPROCESS_STDOUT},
                                           &self->process),
@@ -175,9 +180,9 @@ GYRE_CORO(communicating)
     gyre_subprocess_free(self->process);
 
     /* Both outputs in one; no input. */
-    GYRE_AWAIT(self->rc, GYRE_CALL(ask, .command = "echo out; echo err >&2", .answer = self->answer,
-                                   .options = {
-                                       .out = GYRE_SUBPROCESS_PIPE, .err = GYRE_SUBPROCESS_STDOUT}));
+    GYRE_AWAIT(self->rc,
+               GYRE_CALL(ask, .command = "echo out; echo err >&2", .answer = self->answer,
+                         .options = {.out = GYRE_SUBPROCESS_PIPE, .err = GYRE_SUBPROCESS_STDOUT}));
     assert_string_equal(self->answer, "out\nerr\n");
 
     /* It does not read its input: no error. */
@@ -191,7 +196,8 @@ GYRE_CORO(communicating)
 
     /* More than the limit. */
     self->output.limit = 1000;
-    assert_int_equal(gyre_subprocess_shell("while :; do echo y; done", &out_piped, &self->process), 0);
+    assert_int_equal(gyre_subprocess_shell("while :; do echo y; done", &out_piped, &self->process),
+                     0);
     GYRE_AWAIT(self->rc, gyre_subprocess_communicate(self->process, NULL, 0, &self->output));
     assert_int_equal(self->rc, GYRE_ELIMIT);
     assert_true(self->output.out_size > 1000);
@@ -246,17 +252,16 @@ GYRE_CORO(redirecting)
     assert_int_equal(pipe2(self->fds, O_CLOEXEC), 0);
     GYRE_TRY(GYRE_CALL(ask, .command = "cat; echo x; echo y >&2",
                        .options = {.in = GYRE_SUBPROCESS_DEVNULL,
-                                                                   .out = GYRE_SUBPROCESS_FD,
-                                                                   .out_fd = self->fds[1],
-                                                                   .err = GYRE_SUBPROCESS_DEVNULL}));
+                                   .out = GYRE_SUBPROCESS_FD,
+                                   .out_fd = self->fds[1],
+                                   .err = GYRE_SUBPROCESS_DEVNULL}));
     assert_int_equal(read(self->fds[0], self->answer, 256), 2);
     assert_memory_equal(self->answer, "x\n", 2);
     close(self->fds[0]);
     close(self->fds[1]);
     /* Standard descriptors as sources of each other: here stdout goes where stderr is. */
     GYRE_TRY(GYRE_CALL(ask, .command = "[ /proc/self/fd/1 -ef /proc/self/fd/2 ] || exit 3",
-                       .options = {.out = GYRE_SUBPROCESS_FD,
-                                                                   .out_fd = 2}));
+                       .options = {.out = GYRE_SUBPROCESS_FD, .out_fd = 2}));
     assert_int_equal(self->frame.result, 0);
     GYRE_END;
 }
@@ -276,22 +281,18 @@ GYRE_CORO(worlds)
 {
     GYRE_BEGIN;
     GYRE_TRY(GYRE_CALL(ask, .command = "pwd", .answer = self->answer,
-                       .options = {.out = GYRE_SUBPROCESS_PIPE,
-                                                                   .cwd = "/usr"}));
+                       .options = {.out = GYRE_SUBPROCESS_PIPE, .cwd = "/usr"}));
     assert_string_equal(self->answer, "/usr\n");
     GYRE_TRY(GYRE_CALL(ask, .command = "echo $GYRE_TEST:$HOME", .answer = self->answer,
-                       .options = {
-                           .out = GYRE_SUBPROCESS_PIPE,
-                           .environment = small_world}));
+                       .options = {.out = GYRE_SUBPROCESS_PIPE, .environment = small_world}));
     assert_string_equal(self->answer, "7:\n");
     /* The environment's own PATH counts, and every entry is tried. */
-    GYRE_TRY(GYRE_CALL(ask, .command = "true", .options = {
-        .executable = "sh", .out = GYRE_SUBPROCESS_PIPE,
-        .environment = long_path}));
+    GYRE_TRY(GYRE_CALL(
+        ask, .command = "true",
+        .options = {.executable = "sh", .out = GYRE_SUBPROCESS_PIPE, .environment = long_path}));
     /* argv[0] and the program are two things. */
     GYRE_TRY(GYRE_CALL(ask, .command = "echo $0", .answer = self->answer,
-                       .options = {.executable = "/bin/sh",
-                                                                   .out = GYRE_SUBPROCESS_PIPE}));
+                       .options = {.executable = "/bin/sh", .out = GYRE_SUBPROCESS_PIPE}));
     assert_string_equal(self->answer, "/bin/sh\n");
     GYRE_END;
 }
@@ -309,14 +310,14 @@ GYRE_CORO(descriptors)
     assert_true(self->fd >= 200 && self->fd < 220);
     for (self->i = 0; self->i < 2; self->i++) {
         gyre__launch_without_close_range = self->i == 1;
-        GYRE_AWAIT(self->rc, GYRE_CALL(ask, .command = "for i in 3 4 5 6 7 8 9 200; do "
-                                                       "[ -e /proc/self/fd/$i ] && exit $i; done; exit 0"));
+        GYRE_AWAIT(self->rc,
+                   GYRE_CALL(ask, .command = "for i in 3 4 5 6 7 8 9 200; do "
+                                             "[ -e /proc/self/fd/$i ] && exit $i; done; exit 0"));
         assert_int_equal(self->rc, 0);
         GYRE_AWAIT(self->rc, GYRE_CALL(ask, .command = "[ -e /proc/self/fd/200 ]",
-                                       .options = {
-                                           .out = GYRE_SUBPROCESS_PIPE,
-                                           .pass_fds = &self->fd,
-                                           .pass_fd_count = 1}));
+                                       .options = {.out = GYRE_SUBPROCESS_PIPE,
+                                                   .pass_fds = &self->fd,
+                                                   .pass_fd_count = 1}));
         assert_int_equal(self->rc, 0);
         fcntl(self->fd, F_SETFD, FD_CLOEXEC); /* passed all the same */
     }
@@ -367,20 +368,23 @@ GYRE_CORO(groups)
 {
     GYRE_BEGIN;
     assert_int_equal(gyre_subprocess_exec(GYRE_ARGV("sleep", "100"),
-                                          &(gyre_subprocess_options){.new_session = true}, &self->process),
+                                          &(gyre_subprocess_options){.new_session = true},
+                                          &self->process),
                      0);
-    assert_int_equal(getsid(gyre_subprocess_pid(self->process)), gyre_subprocess_pid(self->process));
+    assert_int_equal(getsid(gyre_subprocess_pid(self->process)),
+                     gyre_subprocess_pid(self->process));
     gyre_subprocess_free(self->process);
     assert_int_equal(gyre_subprocess_exec(GYRE_ARGV("sleep", "100"), NULL, &self->process), 0);
     assert_int_equal(gyre_subprocess_signal_group(self->process, SIGTERM), -EINVAL);
     gyre_subprocess_free(self->process);
     /* The pipe ends only when all that have it end. */
-    assert_int_equal(gyre_subprocess_shell("sleep 100 & sleep 100 & echo up; wait",
-                                           &(gyre_subprocess_options){.out = GYRE_SUBPROCESS_PIPE,
-                                                                      .set_group = true},
-                                           &self->process),
+    assert_int_equal(gyre_subprocess_shell(
+                         "sleep 100 & sleep 100 & echo up; wait",
+                         &(gyre_subprocess_options){.out = GYRE_SUBPROCESS_PIPE, .set_group = true},
+                         &self->process),
                      0);
-    assert_int_equal(getpgid(gyre_subprocess_pid(self->process)), gyre_subprocess_pid(self->process));
+    assert_int_equal(getpgid(gyre_subprocess_pid(self->process)),
+                     gyre_subprocess_pid(self->process));
     GYRE_TRY(gyre_stream_fill(gyre_subprocess_stdout(self->process), 3));
     assert_int_equal(gyre_subprocess_signal_group(self->process, SIGTERM), 0);
     GYRE_AWAIT(self->rc, gyre_subprocess_communicate(self->process, NULL, 0, &self->output));
@@ -404,9 +408,11 @@ struct timeouts {
 GYRE_CORO(timeouts)
 {
     GYRE_BEGIN;
-    assert_int_equal(gyre_subprocess_shell("head -c 3; echo early; exec sleep 100", &piped, &self->process), 0);
-    GYRE_AWAIT(self->rc, gyre_wait_for(gyre_subprocess_communicate(self->process, "abc", 3, &self->output),
-                                       GYRE_MS(100)));
+    assert_int_equal(
+        gyre_subprocess_shell("head -c 3; echo early; exec sleep 100", &piped, &self->process), 0);
+    GYRE_AWAIT(self->rc,
+               gyre_wait_for(gyre_subprocess_communicate(self->process, "abc", 3, &self->output),
+                             GYRE_MS(100)));
     assert_int_equal(self->rc, GYRE_ETIMEOUT);
     assert_null(self->output.out);
     assert_int_equal(gyre_subprocess_kill(self->process), 0);
@@ -468,6 +474,47 @@ GYRE_CORO(given_up)
 }
 REAL_TEST(given_up);
 
+/* Given up under a task that communicates, before and after that has begun. */
+struct talker {
+    gyre_frame frame;
+    gyre_subprocess *process;
+    gyre_subprocess_output output;
+    int64_t rc;
+};
+GYRE_CORO(talker)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(self->rc, gyre_subprocess_communicate(self->process, "abc", 3, &self->output));
+    GYRE_FINALLY;
+    gyre_subprocess_output_free(&self->output);
+    GYRE_END;
+}
+
+struct given_up_talking {
+    gyre_frame frame;
+    gyre_subprocess *process;
+    gyre_task *talker;
+    int turns, i;
+    int64_t rc;
+};
+GYRE_CORO(given_up_talking)
+{
+    GYRE_BEGIN;
+    for (self->turns = 1; self->turns < 5; self->turns++) {
+        assert_int_equal(gyre_subprocess_exec(GYRE_ARGV("sleep", "100"), &piped, &self->process),
+                         0);
+        self->talker = GYRE_SPAWN(talker, .process = self->process);
+        for (self->i = 0; self->i < self->turns; self->i++)
+            GYRE_TRY(gyre_sleep(0));
+        gyre_subprocess_free(self->process);
+        GYRE_AWAIT(self->rc, self->talker);
+        assert_true(self->rc == -EBADF || self->rc == -ECHILD);
+        gyre_task_unref(self->talker);
+    }
+    GYRE_END;
+}
+REAL_TEST(given_up_talking);
+
 static gyre_subprocess *survivor;
 
 struct leave_one {
@@ -523,7 +570,8 @@ GYRE_CORO(lost_status)
     assert_true(gyre_subprocess_returncode(self->process, &self->code));
     assert_int_equal(self->code, 255);
     gyre_subprocess_free(self->process);
-    assert_int_equal(gyre_subprocess_exec(GYRE_ARGV("gyre-no-such-program"), NULL, &self->process), -ENOENT);
+    assert_int_equal(gyre_subprocess_exec(GYRE_ARGV("gyre-no-such-program"), NULL, &self->process),
+                     -ENOENT);
     signal(SIGCHLD, SIG_DFL);
     gyre_error_clear();
     GYRE_END;
@@ -579,7 +627,8 @@ static void on_all_lost(void *self)
     losses++;
 }
 
-static const gyre_subprocess_protocol protocol = {on_pipe_data, on_pipe_lost, on_exit_told, on_all_lost};
+static const gyre_subprocess_protocol protocol = {on_pipe_data, on_pipe_lost, on_exit_told,
+                                                  on_all_lost};
 
 struct protocols {
     gyre_frame frame;
@@ -592,7 +641,9 @@ GYRE_CORO(protocols)
 {
     GYRE_BEGIN;
     self->end = gyre_future_new(gyre_loop_current());
-    assert_int_equal(gyre_subprocess_shell("read x; echo got $x; echo bad >&2; exit 5", &piped, &self->process), 0);
+    assert_int_equal(
+        gyre_subprocess_shell("read x; echo got $x; echo bad >&2; exit 5", &piped, &self->process),
+        0);
     assert_int_equal(gyre_subprocess_set_protocol(self->process, &protocol, self->end), 0);
     assert_int_equal(gyre_subprocess_set_protocol(self->process, &protocol, self->end), -EBUSY);
     GYRE_AWAIT(self->rc, gyre_subprocess_communicate(self->process, NULL, 0, &self->output));
@@ -641,6 +692,7 @@ int main(void)
         cmocka_unit_test(run_groups),
         cmocka_unit_test(run_timeouts),
         cmocka_unit_test(run_given_up),
+        cmocka_unit_test(run_given_up_talking),
         cmocka_unit_test(the_loop_closes_first),
         cmocka_unit_test(without_pidfd),
         cmocka_unit_test(run_lost_status),

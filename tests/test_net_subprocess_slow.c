@@ -1,4 +1,7 @@
-/* Ten thousand subprocesses, many at a time: no descriptor, no memory and no zombie is left of them. */
+/*
+ * Ten thousand subprocesses, many at a time: no descriptor, no memory and no zombie is left of
+ * them.
+ */
 #include <malloc.h>
 #include <stdio.h>
 #include <sys/wait.h>

@@ -1,4 +1,4 @@
-/* The server's choice by the name that the client asks for: certificates, refusals, client certificates. */
+/* The server's choice by the name that the client asks for: certificate, rules, refusal. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -17,6 +17,8 @@ static struct {
     char asked[300];
     unsigned calls;
 } town;
+
+static const char *const alpn[] = {"proto"};
 
 static gyre_tls_context *choose(void *arg, const char *name)
 {
@@ -37,7 +39,7 @@ static int set_up(void **state)
     memset(&town, 0, sizeof(town));
     town.a = tls_party_new("DNS:a.example,IP:127.0.0.1");
     town.b = tls_party_new("DNS:b.example");
-    town.for_a = tls_party_server(town.a, NULL);
+    town.for_a = tls_party_server(town.a, &(gyre_tls_options){.alpn = alpn, .alpn_count = 1});
     town.for_b =
         tls_party_server(town.b, &(gyre_tls_options){.client_auth = GYRE_TLS_CLIENT_AUTH_REQUIRED,
                                                      .max_version = GYRE_TLS_1_2});
@@ -72,12 +74,14 @@ static void meet(gyre_tls_context *client, gyre_tls_context *server, const char 
 
 static void test_chosen(void **state)
 {
-    gyre_tls_context *client = tls_party_client(town.a, NULL);
+    gyre_tls_context *client =
+        tls_party_client(town.a, &(gyre_tls_options){.alpn = alpn, .alpn_count = 1});
     tls_pair pair;
 
     meet(client, *state, "a.example", &pair);
     assert_side(&pair.client, 0, "");
     assert_side(&pair.server, 0, "");
+    assert_string_equal(gyre_tls_engine_alpn(pair.client.engine), "proto"); /* that one's */
     assert_string_equal(town.asked, "a.example");
     assert_string_equal(gyre_tls_engine_server_name(pair.server.engine), "a.example");
     tls_pair_close(&pair);

@@ -1,4 +1,4 @@
-/* Resumption of TLS sessions: per origin, bounded, once for each ticket, and not where it is off. */
+/* Resumption of TLS sessions: per origin, bounded, once a ticket, and not where it is off. */
 #include <pthread.h>
 
 #include <stdio.h>
@@ -7,11 +7,13 @@
 
 #include "../net/tls_context_internal.h"
 
+#include "support/folder.h"
 #include "support/tls_pair.h"
 #include "support/tls_party.h"
 #include "support/unit.h"
 
 static tls_party *party;
+static bool must_show; /* the server wants certificates */
 
 static int make_party(void **state)
 {
@@ -38,6 +40,7 @@ static bool connect_once(gyre_tls_context *client, gyre_tls_context *server, con
     assert_int_equal(pair.client.code, 0);
     assert_int_equal(pair.server.code, 0);
     assert_true(gyre_tls_engine_verified(pair.client.engine));
+    assert_int_equal(gyre_tls_engine_verified(pair.server.engine), must_show);
     resumed = gyre_tls_engine_resumed(pair.client.engine);
     assert_int_equal(gyre_tls_engine_resumed(pair.server.engine), resumed);
     tls_pair_close(&pair);
@@ -51,6 +54,7 @@ static void resume_with(const gyre_tls_options *client_options,
     gyre_tls_context *client = tls_party_client(party, client_options);
     gyre_tls_context *server = tls_party_server(party, server_options);
 
+    must_show = server_options && server_options->client_auth;
     assert_int_equal(gyre_tls_context_session_count(client), 0);
     assert_false(connect_once(client, server, "a.example"));
     assert_true(gyre_tls_context_session_count(client) > 0);
@@ -61,6 +65,7 @@ static void resume_with(const gyre_tls_options *client_options,
     gyre_tls_context_forget_sessions(client);
     assert_int_equal(gyre_tls_context_session_count(client), 0);
     assert_false(connect_once(client, server, "a.example"));
+    must_show = false;
     gyre_tls_context_unref(client);
     gyre_tls_context_unref(server);
 }
@@ -79,6 +84,39 @@ static void test_server_cache(void **state)
     (void)state;
     resume_with(NULL, &cached);
     resume_with(&(gyre_tls_options){.max_version = GYRE_TLS_1_2}, &cached);
+}
+
+/* Clients with certificates show them once; the session remembers. */
+static void test_client_certificates(void **state)
+{
+    gyre_tls_options shown = {.cert_pem = party->chain,
+                              .cert_pem_size = strlen(party->chain),
+                              .key_pem = party->key,
+                              .key_pem_size = strlen(party->key)};
+    const gyre_tls_options required = {.client_auth = GYRE_TLS_CLIENT_AUTH_REQUIRED};
+
+    (void)state;
+    resume_with(&shown, &required);
+    shown.max_version = GYRE_TLS_1_2;
+    resume_with(&shown, &required);
+}
+
+/* A stapled response is looked at when the session is made, not when it is resumed. */
+static void test_ocsp(void **state)
+{
+    gyre_tls_options required = {.ocsp_required = true};
+    gyre_tls_options stapled = {.ocsp_response_file = "response.der"};
+    size_t size;
+    unsigned char *response = ca_ocsp(party->leaf, party->root, CA_OCSP_GOOD, 0, &size);
+    FILE *file = fopen("response.der", "w");
+
+    (void)state;
+    assert_int_equal(fwrite(response, 1, size, file), size);
+    fclose(file);
+    free(response);
+    resume_with(&required, &stapled);
+    required.max_version = GYRE_TLS_1_2;
+    resume_with(&required, &stapled);
 }
 
 /* What a server has forgotten is simply not resumed. */
@@ -259,6 +297,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tickets),
         cmocka_unit_test(test_server_cache),
+        cmocka_unit_test(test_client_certificates),
+        cmocka_unit_test_setup_teardown(test_ocsp, folder_set_up, folder_tear_down),
         cmocka_unit_test(test_server_forgets),
         cmocka_unit_test(test_server_cache_is_bounded),
         cmocka_unit_test(test_another_server),

@@ -1,4 +1,7 @@
-/* Workers, as processes and as threads: starting, crashes, stopping, rolling, signals, mail, and a shared port. */
+/*
+ * Workers, as processes and as threads: starting, crashes, stopping, rolling, signals, mail, and
+ * a shared port.
+ */
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,7 +23,7 @@ static struct shared {
     atomic_int runs, cleanups, signals, sum;
     atomic_int answered[4];
     pid_t pids[8];
-} *shared;
+} * shared;
 
 /* What the master was told. */
 static struct {
@@ -33,7 +36,8 @@ static struct {
 
 static void on_event(const gyre_workers_event *event, void *arg)
 {
-    int *counts[] = {&heard.started, &heard.ready, &heard.done, &heard.crashed, &heard.killed, &heard.rolled};
+    int *counts[] = {&heard.started, &heard.ready,  &heard.done,
+                     &heard.crashed, &heard.killed, &heard.rolled};
 
     (void)arg;
     ++*counts[event->kind];
@@ -426,7 +430,10 @@ GYRE_CORO(session)
     GYRE_END;
 }
 
-/* The last worker is the client: it connects until every other one has answered, then ends it all. */
+/*
+ * The last worker is the client: it connects until every other one has answered, then ends it
+ * all.
+ */
 struct call {
     gyre_frame frame;
     uint16_t port;
@@ -467,9 +474,10 @@ GYRE_CORO(share_port)
     GYRE_BEGIN;
     if (gyre_worker_index() == 2)
         GYRE_TRY(GYRE_CALL(call, .port = self->port, .threads = self->threads));
-    self->n = GYRE_START_SERVER(&self->server,
-                                ((gyre_server_options){.host = "127.0.0.1", .port = self->port, .reuse_port = true}),
-                                session);
+    self->n = GYRE_START_SERVER(
+        &self->server,
+        ((gyre_server_options){.host = "127.0.0.1", .port = self->port, .reuse_port = true}),
+        session);
     if (self->n < 0)
         GYRE_RETURN(self->n);
     GYRE_TRY(gyre_sleep(GYRE_SECONDS(100)));

@@ -57,7 +57,8 @@ static int64_t make_headers(struct attempt *self)
         return rc;
     self->from = save->size;
     if (save->resume.total > 0 && self->from >= (uint64_t)save->resume.total)
-        self->from = (uint64_t)save->resume.total - 1; /* whole already, it seems: the last byte proves it */
+        self->from =
+            (uint64_t)save->resume.total - 1; /* whole, it seems: its last byte proves it */
     snprintf(range, sizeof(range), "bytes=%" PRIu64 "-", self->from);
     rc = gyre_http_headers_set(&self->headers, "Range", range);
     return rc < 0 ? rc : gyre_http_headers_set(&self->headers, "If-Range", save->resume.validator);
@@ -127,7 +128,10 @@ static enum verdict judge_rest(struct attempt *self)
     return VERDICT_FETCHED;
 }
 
-/* --resume: a file that an earlier run completed, and that has not changed since, as far as dates and sizes tell. */
+/*
+ * --resume: a file that an earlier run completed, and that has not changed since, as far as dates
+ * and sizes tell.
+ */
 static bool is_there(const struct attempt *self)
 {
     const struct fetch *fetch = self->fetch;
@@ -139,9 +143,8 @@ static bool is_there(const struct attempt *self)
     if (!fetch->save.keep || fetch->save.made || !text || length < 0)
         return false;
     memset(&date, 0, sizeof(date));
-    return stat(fetch->item->path, &info) == 0 && S_ISREG(info.st_mode) &&
-           info.st_size == length && strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &date) &&
-           timegm(&date) <= info.st_mtime;
+    return stat(fetch->item->path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size == length &&
+           strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &date) && timegm(&date) <= info.st_mtime;
 }
 
 /* What the status means for the file: VERDICT_FETCHED if its body is to be received. */
@@ -212,7 +215,7 @@ GYRE_CORO(receive)
     }
     if (self->fetch->item->expected >= 0 &&
         self->fetch->save.size != (uint64_t)self->fetch->item->expected)
-        GYRE_RETURN(note_error(self->fetch->item, GYRE_EHTTPINCOMPLETE)); /* only a part of what was asked for */
+        GYRE_RETURN(note_error(self->fetch->item, GYRE_EHTTPINCOMPLETE)); /* gave less than asked */
     GYRE_AWAIT(self->n, GYRE_CALL(save_complete, .save = &self->fetch->save));
     if (self->n < 0)
         GYRE_RETURN(self->n == GYRE_ECANCELLED ? self->n

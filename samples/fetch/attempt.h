@@ -18,8 +18,8 @@ struct attempt {
     struct fetch *fetch;
     gyre_http_headers headers;
     gyre_http_response *response;
-    uint64_t from;   /* the first byte that was asked for; 0: all of it */
-    bool goes_on;    /* the answer begins there */
+    uint64_t from; /* the first byte that was asked for; 0: all of it */
+    bool goes_on;  /* the answer begins there */
     int64_t n;
 };
 GYRE_CORO_DECLARE(attempt);

@@ -19,7 +19,7 @@ static const char text[] =
     "  --max-time S      give each URL S seconds in all\n"
     "  --max-redirs N    follow up to N redirects (10)\n"
     "  --resolve HOST:PORT:ADDR  connect to ADDR for HOST and PORT\n"
-    "  --resume          keep what was fetched of a file (FILE.part), go on from there\n"
+    "  --resume          keep what was fetched (FILE.part), go on from there\n"
     "  -s                say nothing but errors\n"
     "  --json            print one JSON object a line for each URL\n"
     "  -h, --help        print this        --version  print the version\n"

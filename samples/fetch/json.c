@@ -47,10 +47,10 @@ static void put_phases(FILE *out, const struct item *item)
         const char *name;
         uint64_t ns;
     } phases[] = {
-        {"queue", timing->queue_ns},   {"name", timing->name_ns},
+        {"queue", timing->queue_ns},     {"name", timing->name_ns},
         {"connect", timing->connect_ns}, {"tls", timing->tls_ns},
-        {"send", timing->send_ns},     {"first_byte", timing->first_byte_ns},
-        {"body", item->body_ns},       {"total", item->total_ns},
+        {"send", timing->send_ns},       {"first_byte", timing->first_byte_ns},
+        {"body", item->body_ns},         {"total", item->total_ns},
     };
 
     fputs(", \"phases\": {", out);

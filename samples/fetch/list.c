@@ -74,7 +74,7 @@ static bool is_blank(int c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
 }
 
-/* Reads a line without its end; gives its length, -1 at the end of the file, -2 if it is too long. */
+/* Reads a line without its end; gives its length, -1 at the end of the file, -2: too long. */
 static int read_line(FILE *file, char *line)
 {
     int length = 0, c;

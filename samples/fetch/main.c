@@ -1,5 +1,6 @@
 /*
- * gyre-fetch: fetches many URLs at a time. Workers take them from a queue; each file appears when it is whole.
+ * gyre-fetch: fetches many URLs at a time. Workers take them from a queue; each file appears when
+ * it is whole.
  *
  *     options.c  the command line          list.c     the URLs, and what became of each
  *     name.c     safe names for files      run.c      queue, workers, signals
@@ -8,6 +9,7 @@
  *     retry.c    what is worth it          report.c   lines, summary, the bar of progress.c
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -106,6 +108,7 @@ int main(int argc, char **argv)
 
     if (status == OPTIONS_RUN) {
         status = EXIT_FAILED;
+        signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit is an error, not the end */
         if (options.concurrency > options.list.count)
             options.concurrency = (unsigned)options.list.count;
         if (!get_descriptors(options.concurrency))

@@ -152,8 +152,8 @@ static bool take(struct name_set *set, const char *name, const char *behind)
 
 static bool is_free(const struct name_set *set, const char *name)
 {
-    return !is_taken(set, name, "") &&
-           (!set->with_parts || (!is_taken(set, name, NAME_PART) && !is_taken(set, name, NAME_INFO)));
+    return !is_taken(set, name, "") && (!set->with_parts || (!is_taken(set, name, NAME_PART) &&
+                                                             !is_taken(set, name, NAME_INFO)));
 }
 
 bool name_claim(struct name_set *set, char name[NAME_SIZE])
@@ -170,7 +170,8 @@ bool name_claim(struct name_set *set, char name[NAME_SIZE])
         if (entry->name)
             number = entry->next;
         do {
-            snprintf(numbered, sizeof(numbered), "%.*s-%u%s", before, name, number++, name + before);
+            snprintf(numbered, sizeof(numbered), "%.*s-%u%s", before, name, number++,
+                     name + before);
         } while (!is_free(set, numbered));
         if (entry->name)
             entry->next = number;

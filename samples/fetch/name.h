@@ -1,10 +1,11 @@
 /*
  * File names from URLs: safe ones, each only once.
  *
- * A name is the last segment of the URL's path, decoded, "index.html" if that is empty. It never holds a '/',
- * a control character or anything else that hides or reorders text, never begins with '.' or '-', and
- * leaves room for what is put behind it. What a server says about names (Content-Disposition, redirects)
- * does not count, so a name is known, and the same in every run, before anything is fetched.
+ * A name is the last segment of the URL's path, decoded, "index.html" if that is empty. It never
+ * holds a '/', a control character or anything else that hides or reorders text, never begins with
+ * '.' or '-', and leaves room for what is put behind it. What a server says about names (Content-
+ * Disposition, redirects) does not count, so a name is known, and the same in every run, before
+ * anything is fetched.
  */
 #ifndef FETCH_NAME_H
 #define FETCH_NAME_H
@@ -16,7 +17,7 @@ enum {
     NAME_SIZE = 256, /* of an array for one, with a number and an end */
 };
 
-/* What stands behind the name of a file that is kept until it can be completed, and of what is known about it. */
+/* Behind the name of what is kept until it can be completed, and of what is known about it. */
 #define NAME_PART ".part"
 #define NAME_INFO ".part.info"
 
@@ -30,8 +31,8 @@ struct name_set {
 };
 
 /*
- * Takes the name, or if it was taken the first of name-2, name-3... (before its suffix) that was not. Gives
- * false when memory is short.
+ * Takes the name, or if it was taken the first of name-2, name-3... (before its suffix) that was
+ * not. Gives false when memory is short.
  */
 bool name_claim(struct name_set *set, char name[NAME_SIZE]);
 

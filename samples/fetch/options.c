@@ -12,10 +12,24 @@
 #include "help.h"
 #include "say.h"
 
-enum { MOST_CONCURRENCY = 10000, MOST_RETRIES = 1000, MOST_REDIRECTS = 1000, MOST_SECONDS = 31536000 };
+enum {
+    MOST_CONCURRENCY = 10000,
+    MOST_RETRIES = 1000,
+    MOST_REDIRECTS = 1000,
+    MOST_SECONDS = 31536000
+};
 
-enum { OPTION_CACERT = 256, OPTION_INSECURE, OPTION_RETRY, OPTION_MAX_TIME, OPTION_MAX_REDIRS,
-       OPTION_RESOLVE, OPTION_RESUME, OPTION_JSON, OPTION_VERSION };
+enum {
+    OPTION_CACERT = 256,
+    OPTION_INSECURE,
+    OPTION_RETRY,
+    OPTION_MAX_TIME,
+    OPTION_MAX_REDIRS,
+    OPTION_RESOLVE,
+    OPTION_RESUME,
+    OPTION_JSON,
+    OPTION_VERSION
+};
 
 static const struct option long_options[] = {
     {"cacert", required_argument, NULL, OPTION_CACERT},
@@ -222,7 +236,7 @@ static int place(struct options *options)
 
 int options_parse(struct options *options, int argc, char **argv)
 {
-    const char **lists = gyre_alloc((size_t)argc * sizeof(*lists)); /* read once the line is known to be right */
+    const char **lists = gyre_alloc((size_t)argc * sizeof(*lists)); /* to be read later */
     int list_count = 0, outcome = OPTIONS_RUN, option;
 
     *options = (struct options){

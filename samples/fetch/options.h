@@ -22,17 +22,18 @@ struct options {
     unsigned max_redirects;     /* --max-redirs */
     gyre_http_resolve *resolve; /* --resolve, with hosts that are its own */
     size_t resolve_count;
-    bool resume, silent, json;  /* --resume, -s, --json */
-    bool own_range;             /* -H has Range: what a file is made of is the user's affair */
-    struct list list;           /* the URLs, from arguments and -i */
+    bool resume, silent, json; /* --resume, -s, --json */
+    bool own_range;            /* -H has Range: what a file is made of is the user's affair */
+    struct list list;          /* the URLs, from arguments and -i */
 };
 
 /* What is to be done next: run, or leave with an exit status. */
 enum { OPTIONS_RUN = -1 };
 
 /*
- * Reads the command line and the lists that it names. Gives OPTIONS_RUN; or an exit status when all is said
- * already: help, the version, or one line about what is wrong. Ended with options_fini() in every case.
+ * Reads the command line and the lists that it names. Gives OPTIONS_RUN; or an exit status when all
+ * is said already: help, the version, or one line about what is wrong. Ended with options_fini() in
+ * every case.
  */
 int options_parse(struct options *options, int argc, char **argv);
 

@@ -22,7 +22,8 @@ GYRE_CORO(writer)
         if (self->n < 0) /* shut down, and empty */
             GYRE_RETURN(0);
         if (self->output->error == 0)
-            GYRE_AWAIT(self->n, gyre_file_write(&self->output->file, self->line, strlen(self->line)));
+            GYRE_AWAIT(self->n,
+                       gyre_file_write(&self->output->file, self->line, strlen(self->line)));
         free(self->line);
         self->line = NULL;
         if (self->n < 0 && self->output->error == 0) {

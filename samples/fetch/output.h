@@ -1,6 +1,6 @@
 /*
- * Lines on stdout (--json), written by a task of its own: a reader that is slow holds those back who have lines
- * for it, not the loop, and whoever is cancelled leaves no half line behind.
+ * Lines on stdout (--json), written by a task of its own: a reader that is slow holds those back
+ * who have lines for it, not the loop, and whoever is cancelled leaves no half line behind.
  */
 #ifndef FETCH_OUTPUT_H
 #define FETCH_OUTPUT_H
@@ -10,8 +10,8 @@
 struct output {
     gyre_queue lines; /* texts from malloc() */
     gyre_file file;
-    gyre_task *task;  /* the writer */
-    int64_t error;    /* of writing; 0: none. Lines after it are dropped */
+    gyre_task *task; /* the writer */
+    int64_t error;   /* of writing; 0: none. Lines after it are dropped */
     void (*on_error)(void *arg, int64_t error);
     void *arg;
 };

@@ -6,8 +6,11 @@
 
 #include "show.h"
 
-enum { SAMPLES = sizeof(((struct progress_rate *)0)->samples) / sizeof(struct progress_sample),
-       NARROWEST_BAR = 10, WIDEST_BAR = 40 };
+enum {
+    SAMPLES = sizeof(((struct progress_rate *)0)->samples) / sizeof(struct progress_sample),
+    NARROWEST_BAR = 10,
+    WIDEST_BAR = 40
+};
 
 void progress_sample(struct progress_rate *rate, uint64_t when_ns, uint64_t bytes)
 {

@@ -18,7 +18,7 @@ void report_item(const struct run *run, const struct item *item)
     else if (item->state == ITEM_FETCHED && run->tells)
         say("%s -> %s (%s in %s%s)", item->url, item->path ? item->path : "stdout",
             show_size(item->size).text, show_time((int64_t)item->total_ns).text,
-            item->resumed == 0            ? ""
+            item->resumed == 0           ? ""
             : item->resumed < item->size ? ", resumed"
                                          : ", was there");
 }
@@ -78,12 +78,12 @@ void report_summary(const struct run *run)
     uint64_t ns = gyre_loop_time(gyre_loop_current()) - run->started_ns;
     size_t all = run->options->list.count, left = all - run->fetched - run->failed;
     uint64_t rate = ns ? (uint64_t)((double)run->received * 1e9 / (double)ns) : 0;
-    char failed[64] = "", rest[64] = "";
+    char failed[64] = "", rest[300] = "";
 
     if (run->failed)
         snprintf(failed, sizeof(failed), "; %zu failed", run->failed);
     if (left)
-        snprintf(rest, sizeof(rest), "; %zu not fetched", left);
+        snprintf(rest, sizeof(rest), "; %zu not fetched (%s)", left, run->stopped);
     say("%zu of %zu files, %s in %s, %s/s%s%s", run->fetched, all, show_size(run->received).text,
         show_time((int64_t)ns).text, show_size(rate).text, failed, rest);
     if (run->failed)

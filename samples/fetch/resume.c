@@ -84,8 +84,8 @@ bool resume_range(const char *value, uint64_t *out_first, uint64_t *out_last, in
 
 size_t resume_print(const struct resume *resume, const char *url, char text[RESUME_TEXT])
 {
-    return (size_t)snprintf(text, RESUME_TEXT, "gyre-fetch 1\nurl %s\nversion %s\ntotal %lld\n", url,
-                            resume->validator, (long long)resume->total);
+    return (size_t)snprintf(text, RESUME_TEXT, "gyre-fetch 1\nurl %s\nversion %s\ntotal %lld\n",
+                            url, resume->validator, (long long)resume->total);
 }
 
 /* The rest of a line that begins with `name`; moves *text to the next line. */

@@ -7,7 +7,8 @@
 
 bool retry_status(unsigned status)
 {
-    if (status == 501 || status == 505 || status == 506 || status == 508 || status == 510 || status == 511)
+    if (status == 501 || status == 505 || status == 506 || status == 508 || status == 510 ||
+        status == 511)
         return false; /* will be so tomorrow */
     return status == 408 || status == 425 || status == 429 || (status >= 500 && status < 600);
 }
@@ -15,10 +16,10 @@ bool retry_status(unsigned status)
 bool retry_error(int64_t code)
 {
     static const int64_t codes[] = {
-        -ECONNREFUSED, -ECONNRESET,  -ECONNABORTED, -EPIPE,       -ETIMEDOUT,
-        -ENETUNREACH,  -EHOSTUNREACH, -ENETDOWN,    -EHOSTDOWN,   -ENETRESET,
-        -EADDRNOTAVAIL, GYRE_ETIMEOUT, GYRE_EDNSAGAIN, GYRE_EDNSFAIL, GYRE_EHTTPINCOMPLETE,
-        GYRE_ETLSTRUNCATED, GYRE_EEOF, GYRE_EINCOMPLETE,
+        -ECONNREFUSED,      -ECONNRESET,   -ECONNABORTED,    -EPIPE,        -ETIMEDOUT,
+        -ENETUNREACH,       -EHOSTUNREACH, -ENETDOWN,        -EHOSTDOWN,    -ENETRESET,
+        -EADDRNOTAVAIL,     GYRE_ETIMEOUT, GYRE_EDNSAGAIN,   GYRE_EDNSFAIL, GYRE_EHTTPINCOMPLETE,
+        GYRE_ETLSTRUNCATED, GYRE_EEOF,     GYRE_EINCOMPLETE,
     };
 
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {

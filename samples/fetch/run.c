@@ -43,8 +43,8 @@ static int64_t on_signal(gyre_loop *loop, void *arg)
 {
     struct run *run = arg;
 
-    if (strcmp(run->stopped, "interrupted") != 0) {
-        run->stopped[0] = '\0';
+    if (!run->interrupted) {
+        run->interrupted = true;
         run_stop(run, "interrupted");
         return 0;
     }
@@ -86,10 +86,16 @@ struct worker {
     int64_t n;
 };
 
-/* Errors of the file system after which nothing else can be saved either. */
-static bool is_fatal(int64_t error)
+/*
+ * Errors of the file system after which nothing else can be saved either: the disk is full, or the
+ * directory takes no files. Of FILE.part they may be about that one alone.
+ */
+static bool is_fatal(const struct options *options, int64_t error)
 {
-    return error == -ENOSPC || error == -EDQUOT || error == -EROFS || error == -EIO;
+    if (error == -ENOSPC || error == -EDQUOT || error == -EROFS || error == -EIO)
+        return true;
+    return !options->resume &&
+           (error == -EACCES || error == -EPERM || error == -ENOENT || error == -ENOTDIR);
 }
 
 static void note_late(struct run *run, struct item *item)
@@ -114,11 +120,15 @@ static void settle(struct run *run, struct item *item, int64_t result)
         item_note(item, "%s", gyre_strerror(result));
         item->state = ITEM_FAILED;
     }
+    if (run->stopped[0] && is_fatal(run->options, item->local_error)) {
+        item_note(item, "%s", run->stopped); /* another was first to find that out, and to say so */
+        item->state = ITEM_STOPPED;
+    }
     run->fetched += item->state == ITEM_FETCHED;
     run->failed += item->state == ITEM_FAILED;
     report_item(run, item);
-    if (is_fatal(item->local_error))
-        run_stop(run, "not begun, as nothing can be written: %s", gyre_strerror(item->local_error));
+    if (is_fatal(run->options, item->local_error))
+        run_stop(run, "stopped, as nothing can be written: %s", gyre_strerror(item->local_error));
 }
 
 GYRE_CORO(worker)
@@ -249,14 +259,13 @@ GYRE_CORO_PUBLIC(run_all)
     for (; self->run->options->json && self->i < self->run->options->list.count; self->i++) {
         if (self->run->options->list.items[self->i].reported)
             continue;
-        GYRE_TRY(output_put(&self->run->output,
-                            json_line(&self->run->options->list.items[self->i])));
+        GYRE_TRY(
+            output_put(&self->run->output, json_line(&self->run->options->list.items[self->i])));
     }
     GYRE_TRY(GYRE_CALL(output_finish, .output = &self->run->output));
     if (!self->run->options->silent)
         report_summary(self->run);
-    GYRE_RETURN(self->run->fetched == self->run->options->list.count &&
-                        self->run->output.error == 0
+    GYRE_RETURN(self->run->fetched == self->run->options->list.count && self->run->output.error == 0
                     ? EXIT_FETCHED
                     : EXIT_FAILED);
     GYRE_FINALLY;

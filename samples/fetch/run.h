@@ -16,12 +16,13 @@ struct run {
     gyre_group group;      /* of the workers */
     struct item **running; /* what each worker has, or NULL */
     size_t workers;
-    struct output output;  /* --json */
-    bool draws;            /* the bar */
-    bool tells;            /* a line for each file */
-    char stopped[200];     /* why the run ends early; "": it does not */
+    struct output output;   /* --json */
+    bool draws;             /* the bar */
+    bool tells;             /* a line for each file */
+    char stopped[200];      /* why the run ends early; "": it does not */
+    bool interrupted;       /* by a signal */
     size_t fetched, failed; /* URLs */
-    uint64_t received;     /* bytes */
+    uint64_t received;      /* bytes */
     uint64_t started_ns;
 };
 
@@ -36,7 +37,10 @@ struct run_all {
 };
 GYRE_CORO_DECLARE(run_all);
 
-/* Has the run end now: nothing more is begun, what is under way is cancelled. The first reason counts. */
+/*
+ * Has the run end now: nothing more is begun, what is under way is cancelled. The first reason
+ * counts.
+ */
 void run_stop(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -133,8 +133,8 @@ GYRE_CORO_PUBLIC(save_find)
     self->n = prepare(self->save);
     if (self->n < 0 || !self->save->keep || !self->save->temporary)
         GYRE_RETURN(self->n);
-    GYRE_AWAIT(self->n, gyre_file_open(&self->save->file, self->save->temporary,
-                                       O_RDWR | O_NOFOLLOW, 0));
+    GYRE_AWAIT(self->n,
+               gyre_file_open(&self->save->file, self->save->temporary, O_RDWR | O_NOFOLLOW, 0));
     if (self->n == -ENOENT)
         GYRE_RETURN(0);
     if (self->n >= 0)
@@ -229,8 +229,8 @@ GYRE_CORO_PUBLIC(save_begin)
     self->n = print_info(self);
     if (self->n < 0)
         GYRE_RETURN(self->n);
-    GYRE_TRY(gyre_file_open(&self->info, self->save->info, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW,
-                            0600));
+    GYRE_TRY(gyre_file_open(&self->info, self->save->info,
+                            O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
     GYRE_TRY(gyre_file_write(&self->info, self->text, (size_t)self->n));
     GYRE_TRY(gyre_file_close(&self->info));
     GYRE_RETURN(0);
@@ -277,7 +277,7 @@ GYRE_CORO_PUBLIC(save_complete)
     self->n = cut(self->save);
     if (self->n < 0)
         GYRE_RETURN(self->n);
-    /* Closing tells late errors of writing; closing a duplicate does so too, and leaves the lock. */
+    /* Closing tells late errors of writing; that of a duplicate does too, and leaves the lock. */
     self->fd = fcntl(gyre_file_fd(&self->save->file), F_DUPFD_CLOEXEC, 0);
     if (self->fd < 0)
         GYRE_RETURN(-errno);

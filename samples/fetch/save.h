@@ -1,10 +1,11 @@
 /*
  * Writing one file so that it appears whole or not at all.
  *
- * What comes is written to a temporary file in the same directory, which is renamed when it is complete. Without
- * --resume its name begins with ".gyre-fetch-" and it is removed if it cannot be completed. With --resume it is
- * FILE.part, kept and locked against a second program, and FILE.part.info says which version it is a part of.
- * Stdout, and a device or a pipe if the user names it, are written as they are.
+ * What comes is written to a temporary file in the same directory, which is renamed when it is
+ * complete. Without --resume its name begins with ".gyre-fetch-" and it is removed if it cannot be
+ * completed. With --resume it is FILE.part, kept and locked against a second program, and
+ * FILE.part.info says which version it is a part of. Stdout, and a device or a pipe if the user
+ * names it, are written as they are.
  *
  * One task uses it at a time. The coroutines give 0 or an error of the file system.
  */
@@ -18,7 +19,7 @@
 struct save {
     const char *url, *path;    /* borrowed; path NULL: stdout */
     bool keep;                 /* --resume */
-    bool follow;               /* a link, or what is no regular file, is written to; else it is replaced */
+    bool follow;               /* links and devices are written to; else they are replaced */
     gyre_file file;            /* open while something is being written */
     char *target;              /* the path, links resolved if they are followed */
     char *temporary;           /* its name meanwhile; NULL: written in place */
@@ -31,8 +32,8 @@ struct save {
 };
 
 /*
- * With `keep`, finds what an earlier run left: then `size` and `resume` tell. -EBUSY if another program has it.
- * Also gives -EISDIR for a directory, -ENOMEM.
+ * With `keep`, finds what an earlier run left: then `size` and `resume` tell. -EBUSY if another
+ * program has it. Also gives -EISDIR for a directory, -ENOMEM.
  */
 struct save_find {
     gyre_frame frame;
@@ -42,7 +43,9 @@ struct save_find {
 };
 GYRE_CORO_DECLARE(save_find);
 
-/* Makes it ready for a file from its first byte on, with `resume` as it is: opens, or begins anew. */
+/*
+ * Makes it ready for a file from its first byte on, with `resume` as it is: opens, or begins anew.
+ */
 struct save_begin {
     gyre_frame frame;
     struct save *save;
@@ -81,7 +84,10 @@ GYRE_CORO_DECLARE(save_end);
 /* True if what was written can be taken back, as that of a regular file. */
 bool save_can_restart(const struct save *save);
 
-/* Removes all temporary files that exist now and are not to be kept: for a program that must end at once. */
+/*
+ * Removes all temporary files that exist now and are not to be kept: for a program that must end at
+ * once.
+ */
 void save_remove_all(void);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * Lines on stderr, and the one bar below them that is drawn again and again.
  *
- * Everything this program says goes through here, so that nothing a server sends (a reason, a certificate's
- * name) reaches the terminal with control characters in it, and no line is written into the bar.
+ * Everything this program says goes through here, so that nothing a server sends (a reason, a
+ * certificate's name) reaches the terminal with control characters in it, and no line is written
+ * into the bar.
  */
 #ifndef FETCH_SAY_H
 #define FETCH_SAY_H

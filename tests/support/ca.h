@@ -52,14 +52,17 @@ char *ca_key_pem(const ca_cert *cert, const char *password);
 /* Both texts one after the other, malloc'ed; the first is freed. */
 char *ca_join(char *first, const char *second);
 
-/* A revocation list of `issuer` with `revoked` (NULL: nobody) on it; ends_in 0: tomorrow. PEM, malloc'ed. */
+/*
+ * A revocation list of `issuer` with `revoked` (NULL: nobody) on it, good until ends_in seconds
+ * from now (0: tomorrow). PEM, malloc'ed.
+ */
 char *ca_crl(const ca_cert *issuer, const ca_cert *revoked, long ends_in);
 
 typedef enum ca_ocsp_status { CA_OCSP_GOOD, CA_OCSP_REVOKED, CA_OCSP_UNKNOWN } ca_ocsp_status;
 
 /*
- * An OCSP response about `cert`, signed by `signer` (its issuer, or somebody who should not), that is
- * good until ends_in seconds from now (0: tomorrow). DER, malloc'ed.
+ * An OCSP response about `cert`, signed by `signer` (its issuer, or somebody who should not), that
+ * is good until ends_in seconds from now (0: tomorrow). DER, malloc'ed.
  */
 unsigned char *ca_ocsp(const ca_cert *cert, const ca_cert *signer, ca_ocsp_status status,
                        long ends_in, size_t *out_size);

@@ -51,10 +51,10 @@ static void advance(tls_side *side)
     if ((rc == 0 || (rc == -EAGAIN && side->heard_length == strlen("ping"))) && !side->cut &&
         !gyre_tls_engine_is_closed(side->engine))
         closed = gyre_tls_engine_close(side->engine);
-    if (rc != -EAGAIN)
-        end(side, rc);
-    else if (closed < 0)
+    if (closed < 0)
         end(side, closed);
+    else if (rc != -EAGAIN)
+        end(side, rc);
 }
 
 /* Feeds at most `step` bytes on; gives how many. */

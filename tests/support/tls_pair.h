@@ -29,8 +29,8 @@ typedef struct tls_pair {
 } tls_pair;
 
 /*
- * New engines of the two contexts. Gives 0, or the error of the client's engine, of which the pair has code and
- * text, too. Close it in any case.
+ * New engines of the two contexts. Gives 0, or the error of the client's engine, of which the pair
+ * has code and text, too. Close it in any case.
  */
 int64_t tls_pair_open(tls_pair *pair, gyre_tls_context *client, gyre_tls_context *server,
                       const char *server_name);

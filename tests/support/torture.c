@@ -110,6 +110,8 @@ static void run_isolated(const torture_scenario *scenario, torture_mode mode, st
         child = fork();
         if (child == 0) {
             run_mode(scenario, shared, first);
+            if (torture__openssl_leaks())
+                report(scenario, shared, "OpenSSL's memory has leaked");
             _exit(0);
         }
         if (child < 0 || waitpid(child, &status, 0) != child) {

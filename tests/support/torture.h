@@ -89,6 +89,12 @@ typedef struct torture_scenario {
 /* The whole program; gives the exit status. */
 int torture_main(int argc, char **argv, const torture_scenario *scenarios, size_t n);
 
+/*
+ * Has every so-many-th allocation of OpenSSL fail as if it were gyre's; a handshake has thousands.
+ * First thing in main. Contexts are best made before torture_main(), with no_resumption.
+ */
+void torture_openssl(unsigned every);
+
 /* The mode and k of the run that is under way, for scenarios that want to know. */
 torture_mode torture_current_mode(void);
 unsigned torture_current_k(void);

@@ -20,6 +20,16 @@ typedef struct torture_run {
     char problem[512]; /* what went wrong; "" is well */
 } torture_run;
 
+/* Counts one more allocation of the run that is under way: true if it is to fail. */
+bool torture__refuse(void);
+
+/* True when all allocations fail now. */
+bool torture__refuses_all(void);
+
+/* OpenSSL's part: a run begins; a mode has ended, and LeakSanitizer has found something. */
+void torture__openssl_starts(void);
+bool torture__openssl_leaks(void);
+
 /* Runs the scenario once as run->mode and run->k say; fills in the rest. */
 void torture_run_once(const torture_scenario *scenario, torture_run *run);
 

@@ -43,6 +43,7 @@ static struct {
     struct block blocks;
     pthread_mutex_t lock; /* around allocations: scenarios may have threads */
     bool exempt;          /* the harness itself allocates */
+    bool live;            /* the run has begun and not ended */
     bool set_up;          /* the scenario's setup was called */
     gyre__op *held;       /* its end is held back */
     unsigned held_for;
@@ -102,6 +103,21 @@ static bool refuse(void)
     if (now.run->mode == TORTURE_ALLOC_REST && number > now.run->k)
         return true;
     return is_due(TORTURE_ALLOC_ONE, number) || is_due(TORTURE_ALLOC_REST, number);
+}
+
+bool torture__refuse(void)
+{
+    bool refused;
+
+    pthread_mutex_lock(&now.lock);
+    refused = now.live && refuse();
+    pthread_mutex_unlock(&now.lock);
+    return refused;
+}
+
+bool torture__refuses_all(void)
+{
+    return now.live && !now.exempt && now.run->mode == TORTURE_ALLOC_REST && now.run->injected;
 }
 
 static void link_block(struct block *block)
@@ -475,10 +491,13 @@ void torture_run_once(const torture_scenario *scenario, torture_run *run)
     now.blocks.next = now.blocks.prev = &now.blocks;
     memset(now.ops, 0, sizeof(now.ops));
     gyre_set_allocator(&counting);
+    torture__openssl_starts();
     alarm(RUN_SECONDS);
+    now.live = true;
     run_loop(scenario);
     if (scenario->teardown && now.set_up)
         scenario->teardown();
+    now.live = false;
     alarm(0);
     gyre_set_allocator(NULL);
     check_blocks();

@@ -1,4 +1,7 @@
-/* Process pools under torture: jobs, deaths, cancelling and both ends, with each step failing in turn; no worker is left. */
+/*
+ * Process pools under torture: jobs, deaths, cancelling and both ends, with each step failing in
+ * turn; no worker is left.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,17 +47,20 @@ GYRE_CORO(work)
         self->numbers[i] = i;
         self->inputs[i] = (struct iovec){&self->numbers[i], sizeof(self->numbers[i])};
     }
-    self->n = gyre_process_pool_new(gyre_loop_current(),
-                                    &(gyre_process_pool_options){.workers = 2}, &self->pool);
+    self->n = gyre_process_pool_new(gyre_loop_current(), &(gyre_process_pool_options){.workers = 2},
+                                    &self->pool);
     if (self->n < 0)
         GYRE_RETURN(self->n);
     GYRE_TRY(self->sum, gyre_wait_for(gyre_process_pool_run(self->pool, twice, &self->numbers[3], 8,
-                                                            &self->data), LONGEST));
-    GYRE_AWAIT(self->n, gyre_wait_for(gyre_process_pool_run(self->pool, die, NULL, 0, NULL), LONGEST));
+                                                            &self->data),
+                                      LONGEST));
+    GYRE_AWAIT(self->n,
+               gyre_wait_for(gyre_process_pool_run(self->pool, die, NULL, 0, NULL), LONGEST));
     if (self->n != GYRE_EWORKERDIED)
         GYRE_RETURN(self->n);
-    GYRE_TRY(gyre_wait_for(gyre_process_pool_map(self->pool, twice, self->inputs, 5, self->results,
-                                                 self->answers), LONGEST));
+    GYRE_TRY(gyre_wait_for(
+        gyre_process_pool_map(self->pool, twice, self->inputs, 5, self->results, self->answers),
+        LONGEST));
     for (int i = 0; i < 5; i++)
         self->sum += self->results[i];
     GYRE_TRY(gyre_wait_for(gyre_process_pool_shutdown(self->pool, false), LONGEST));
@@ -80,10 +86,9 @@ GYRE_CORO(fickle)
 {
     GYRE_BEGIN;
     self->number = 4;
-    self->n = gyre_process_pool_new(gyre_loop_current(),
-                                    &(gyre_process_pool_options){.workers = 1,
-                                                                 .kill_cancelled = self->kill},
-                                    &self->pool);
+    self->n = gyre_process_pool_new(
+        gyre_loop_current(),
+        &(gyre_process_pool_options){.workers = 1, .kill_cancelled = self->kill}, &self->pool);
     if (self->n < 0)
         GYRE_RETURN(self->n);
     for (int i = 0; i < 4; i++) {
@@ -118,16 +123,18 @@ GYRE_CORO(dying)
 {
     GYRE_BEGIN;
     self->number = 6;
-    self->n = gyre_process_pool_new(gyre_loop_current(),
-                                    &(gyre_process_pool_options){.workers = 1}, &self->pool);
+    self->n = gyre_process_pool_new(gyre_loop_current(), &(gyre_process_pool_options){.workers = 1},
+                                    &self->pool);
     if (self->n < 0)
         GYRE_RETURN(self->n);
     for (self->i = 0; self->i < 4; self->i++) {
         GYRE_AWAIT(self->n, gyre_wait_for(gyre_process_pool_run(self->pool, twice, &self->number, 8,
-                                                                &self->data), LONGEST));
+                                                                &self->data),
+                                          LONGEST));
         if (self->n < 0 && self->n != GYRE_EWORKERDIED)
             GYRE_RETURN(self->n);
-        self->wrong += self->n >= 0 && (self->n != 12 || !self->data || memcmp(self->data->bytes, &self->n, 8));
+        self->wrong += self->n >= 0 &&
+                       (self->n != 12 || !self->data || memcmp(self->data->bytes, &self->n, 8));
         gyre_free(self->data);
         self->data = NULL;
     }
@@ -155,10 +162,13 @@ int main(int argc, char **argv)
     const torture_scenario scenarios[] = {
         {TORTURE_MAIN(work), .flags = TORTURE_IO, .expect = 6 + 20},
         {TORTURE_MAIN(fickle), .flags = TORTURE_IO, .expect = 8},
-        {.name = "fickle_and_deadly", .coro = &fickle_coro,
+        {.name = "fickle_and_deadly",
+         .coro = &fickle_coro,
          .args = &(const struct fickle){.frame = {.coro = &fickle_coro}, .kill = true},
-         .flags = TORTURE_IO, .expect = 8},
-        {TORTURE_MAIN(dying), .flags = TORTURE_IO, .expect = 0, .setup = set_trap, .teardown = no_trap},
+         .flags = TORTURE_IO,
+         .expect = 8},
+        {TORTURE_MAIN(dying), .flags = TORTURE_IO, .expect = 0, .setup = set_trap,
+         .teardown = no_trap},
     };
 
     if (gyre_process_pool_prepare() < 0) {

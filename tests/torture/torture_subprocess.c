@@ -1,4 +1,7 @@
-/* Subprocesses under torture: talking to one, waiting, giving it up, with each step failing in turn; no child is left. */
+/*
+ * Subprocesses under torture: talking to one, waiting, giving it up, with each step failing in
+ * turn; no child is left.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,9 +23,8 @@ static void no_children(void)
         abort();
 }
 
-static const gyre_subprocess_options piped = {.in = GYRE_SUBPROCESS_PIPE,
-                                              .out = GYRE_SUBPROCESS_PIPE,
-                                              .err = GYRE_SUBPROCESS_PIPE};
+static const gyre_subprocess_options piped = {
+    .in = GYRE_SUBPROCESS_PIPE, .out = GYRE_SUBPROCESS_PIPE, .err = GYRE_SUBPROCESS_PIPE};
 
 struct converse {
     gyre_frame frame;
@@ -36,8 +38,9 @@ GYRE_CORO(converse)
     self->n = gyre_subprocess_exec(GYRE_ARGV("/bin/cat"), &piped, &self->process);
     if (self->n < 0)
         GYRE_RETURN(self->n);
-    GYRE_TRY(self->n, gyre_wait_for(gyre_subprocess_communicate(self->process, "hello", 5, &self->output),
-                                    LONGEST));
+    GYRE_TRY(self->n,
+             gyre_wait_for(gyre_subprocess_communicate(self->process, "hello", 5, &self->output),
+                           LONGEST));
     GYRE_RETURN(self->n ? self->n : (int64_t)self->output.out_size);
     GYRE_FINALLY;
     gyre_subprocess_output_free(&self->output);
@@ -55,19 +58,21 @@ struct insist {
 GYRE_CORO(insist)
 {
     GYRE_BEGIN;
-    self->n = gyre_subprocess_exec(GYRE_ARGV("/bin/cat", "-", "/dev/zero"),
-                                   &(gyre_subprocess_options){.in = GYRE_SUBPROCESS_PIPE,
-                                                              .out = GYRE_SUBPROCESS_DEVNULL},
-                                   &self->process);
+    self->n = gyre_subprocess_exec(
+        GYRE_ARGV("/bin/cat", "-", "/dev/zero"),
+        &(gyre_subprocess_options){.in = GYRE_SUBPROCESS_PIPE, .out = GYRE_SUBPROCESS_DEVNULL},
+        &self->process);
     if (self->n < 0)
         GYRE_RETURN(self->n);
-    GYRE_AWAIT(self->n, gyre_wait_for(gyre_subprocess_communicate(self->process, "hello", 5, &self->output),
-                                      GYRE_MS(5)));
+    GYRE_AWAIT(self->n,
+               gyre_wait_for(gyre_subprocess_communicate(self->process, "hello", 5, &self->output),
+                             GYRE_MS(5)));
     if (self->n != GYRE_ETIMEOUT)
         GYRE_RETURN(self->n);
     gyre_subprocess_kill(self->process);
-    GYRE_TRY(self->n, gyre_wait_for(gyre_subprocess_communicate(self->process, "hello", 5, &self->output),
-                                    LONGEST));
+    GYRE_TRY(self->n,
+             gyre_wait_for(gyre_subprocess_communicate(self->process, "hello", 5, &self->output),
+                           LONGEST));
     GYRE_RETURN(self->n);
     GYRE_FINALLY;
     gyre_subprocess_output_free(&self->output);
@@ -108,8 +113,9 @@ GYRE_CORO(several)
             GYRE_RETURN(-ENOMEM);
     }
     GYRE_TRY(gyre_stream_write(gyre_subprocess_stdin(self->process), "line\n", 5));
-    GYRE_TRY(self->n, gyre_wait_for(gyre_stream_readline(gyre_subprocess_stdout(self->process), &self->line),
-                                    LONGEST));
+    GYRE_TRY(self->n,
+             gyre_wait_for(gyre_stream_readline(gyre_subprocess_stdout(self->process), &self->line),
+                           LONGEST));
     GYRE_TRY(gyre_subprocess_close_stdin(self->process));
     for (self->i = 0; self->i < 2; self->i++) {
         GYRE_TRY(self->n, self->waiters[self->i]);
@@ -182,9 +188,13 @@ int main(int argc, char **argv)
         {TORTURE_MAIN(insist), .flags = TORTURE_IO, .expect = GYRE_SUBPROCESS_SIGNALLED + SIGKILL,
          .teardown = no_children},
         {TORTURE_MAIN(several), .flags = TORTURE_IO, .expect = 0, .teardown = no_children},
-        {.name = "several_without_pidfd", .coro = &several_coro,
+        {.name = "several_without_pidfd",
+         .coro = &several_coro,
          .args = &(const struct several){.frame = {.coro = &several_coro}},
-         .flags = TORTURE_IO, .expect = 0, .setup = no_pidfd, .teardown = pidfd_again},
+         .flags = TORTURE_IO,
+         .expect = 0,
+         .setup = no_pidfd,
+         .teardown = pidfd_again},
         {TORTURE_MAIN(call_back), .flags = TORTURE_IO, .expect = 5, .teardown = no_children},
     };
 
