@@ -13,7 +13,10 @@
 
 GYRE_BEGIN_DECLS
 
-/* Functions with the contracts of malloc, realloc and free, and a context of the user's. */
+/*
+ * Functions with the contracts of malloc, realloc and free, threads included, and a context of the
+ * user's.
+ */
 typedef struct gyre_allocator {
     void *(*alloc)(void *context, size_t size);
     void *(*resize)(void *context, void *block, size_t size);

@@ -5,8 +5,12 @@
 
 static size_t grown(size_t capacity, size_t needed)
 {
+    enum { LARGE = 16384, STEP = 1024 };
     size_t size = capacity ? capacity * 2 : 256;
 
+    /* Twice as much would be a waste, and for malloc() a reason to go to the kernel each time. */
+    if (size < needed && needed > LARGE)
+        return (needed + STEP - 1) / STEP * STEP;
     while (size < needed)
         size *= 2;
     return size;

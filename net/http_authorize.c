@@ -89,12 +89,12 @@ static int64_t set(gyre_http_headers *headers, gyre__http_text *text, int64_t rc
     return rc;
 }
 
-int64_t gyre_http_authorize_basic(gyre_http_headers *headers, const char *user, const char *password)
+int64_t gyre_http_authorize_basic(gyre_http_headers *headers, const char *user,
+                                  const char *password)
 {
     gyre__http_text text = {.data = NULL};
 
-    return set(headers, &text,
-               add_basic(&text, user, strlen(user), password, strlen(password)));
+    return set(headers, &text, add_basic(&text, user, strlen(user), password, strlen(password)));
 }
 
 int64_t gyre_http_authorize_bearer(gyre_http_headers *headers, const char *token)

@@ -100,7 +100,8 @@ static int64_t copy_headers(gyre_http_client *client, const gyre_http_headers *h
 }
 
 /* The list and the names in it, in one block. */
-static int64_t copy_resolve(gyre_http_client *client, const gyre_http_resolve *resolve, size_t count)
+static int64_t copy_resolve(gyre_http_client *client, const gyre_http_resolve *resolve,
+                            size_t count)
 {
     size_t size = count * sizeof(*resolve);
     gyre_http_resolve *copy;
@@ -242,7 +243,8 @@ int64_t gyre__http_client_tls(gyre_http_client *client, gyre_tls_context **out)
 
     if (!client->tls)
         rc = gyre_tls_client_context(
-            &(gyre_tls_options){.alpn = protocols, .alpn_count = 1, .system_store = true}, &client->tls);
+            &(gyre_tls_options){.alpn = protocols, .alpn_count = 1, .system_store = true},
+            &client->tls);
     *out = client->tls;
     return rc;
 }
@@ -311,6 +313,7 @@ void gyre_http_client_abort(gyre_http_client *client)
 {
     if (!client)
         return;
+    gyre__check_thread(client->loop, __func__);
     client->closed = true;
     gyre__http_pool_dismiss(client);
     gyre_http_client_close_idle(client);

@@ -57,7 +57,7 @@ typedef struct gyre_http_timeouts {
     int64_t first_byte_ns; /* from the end of sending to the head of the answer [60 s] */
     int64_t idle_ns;       /* without progress, in both directions [60 s] */
     int64_t total_ns;      /* from the call to the last byte of the body, everything included [none] */
-    int64_t continue_ns;   /* how long `expect_continue` waits for its 100 before sending all the same [1 s] */
+    int64_t continue_ns;   /* how long `expect_continue` waits before sending all the same [1 s] */
 } gyre_http_timeouts;
 
 /* All zero is a good default. Everything is copied; `tls` gets a reference. */
@@ -73,7 +73,7 @@ typedef struct gyre_http_client_options {
     bool no_decoding;        /* do not ask for compressed bodies */
     bool insecure_allow_downgrade; /* follow redirects from https to http */
     gyre_tls_context *tls;   /* for https; default: one made when needed, with the system's trust store */
-    const char *proxy;       /* "http://[user:password@]host:port": https through CONNECT, http as full URLs */
+    const char *proxy;       /* "http://[user:password@]host:port": https goes through CONNECT */
     const char *user_agent;  /* default "gyre/VERSION"; "" sends none */
     const gyre_http_headers *headers; /* sent with every request that does not set the same itself */
     const gyre_http_resolve *resolve; /* the first that fits counts */
@@ -135,12 +135,12 @@ typedef struct gyre_http_body_source {
 typedef struct gyre_http_request {
     const char *method; /* a token, case matters; NULL: GET, or POST if there is a body */
     const char *url;    /* http or https, absolute; user and password become Basic authorization */
-    const gyre_http_headers *headers; /* may replace Host, User-Agent, Accept...; not what frames the message */
+    const gyre_http_headers *headers; /* may replace Host, Accept...; not what frames the message */
     const void *body;   /* borrowed until the response is closed, or the request has failed */
     size_t body_size;
     const char *content_type;  /* short for that header */
     gyre_http_body_source upload; /* in place of `body`: GYRE_HTTP_BODY(coroutine, ...) */
-    uint64_t upload_size;      /* what the coroutine will write, checked; 0: not known, so it is sent in chunks */
+    uint64_t upload_size;      /* what the coroutine will write, checked; 0: not known, sent in chunks */
     bool upload_again;         /* the coroutine may be started anew, for a redirect or another try */
     bool expect_continue;      /* ask with "Expect: 100-continue" before sending the body */
     gyre_http_timeouts timeouts;
@@ -153,20 +153,28 @@ typedef struct gyre_http_request {
  * errors; borrowed until the await is over. Any status is a success, also 404 and 500. Result: the
  * status.
  *
- * Errors: GYRE_EURL, GYRE_EHTTPSCHEME (neither http nor https, or no host); GYRE_EHTTPHEADER (bad
- * method or header, or one that is the client's: Content-Length, Transfer-Encoding, Connection other
- * than close and keep-alive, Upgrade, Expect, Trailer, TE, Keep-Alive, Proxy-...); GYRE_ESTATE (the client was
- * closed); those of gyre_open_connection() and of TLS; GYRE_ETIMEOUT; GYRE_EHTTPINCOMPLETE (the
- * connection ended before the head did); GYRE_EHTTPSYNTAX, GYRE_EHTTPFRAMING and other errors of a
- * malformed answer; GYRE_EHTTPFIELDS, GYRE_EHTTPLINE, GYRE_EHTTPBODY (limits); GYRE_EHTTPREDIRECT
- * (too many, or to what cannot be followed), GYRE_EHTTPDOWNGRADE; GYRE_EHTTPREPLAY (a redirect wants
- * the body again, which cannot be had); GYRE_EHTTPPROXY (the proxy refuses); -ENOMEM; whatever the
- * upload coroutine returned. gyre_error_text(gyre_error_current()) says more.
+ * Errors, of which gyre_error_text(gyre_error_current()) often says more:
+ *   GYRE_EURL, GYRE_EHTTPSCHEME       neither http nor https, or no host
+ *   GYRE_EHTTPHEADER                  bad method or header, or one that is the client's: Content-Length,
+ *                                     Transfer-Encoding, Connection other than close and keep-alive,
+ *                                     Upgrade, Expect, Trailer, TE, Keep-Alive, Proxy-...
+ *   GYRE_ESTATE, GYRE_EWRONGLOOP      the client was closed; it belongs to another loop
+ *   those of gyre_open_connection() and of TLS
+ *   GYRE_EHTTPPROXY                   the proxy refuses
+ *   GYRE_ETIMEOUT                     see gyre_http_timeouts
+ *   GYRE_EHTTPINCOMPLETE              the connection ended before the head did
+ *   GYRE_EHTTPSYNTAX, GYRE_EHTTPFRAMING and others   a malformed answer
+ *   GYRE_EHTTPFIELDS, GYRE_EHTTPLINE, GYRE_EHTTPBODY   above a limit
+ *   GYRE_EHTTPREDIRECT                too many, or to what cannot be followed
+ *   GYRE_EHTTPDOWNGRADE               from https to http
+ *   GYRE_EHTTPREPLAY                  a redirect wants the body again, which cannot be had
+ *   -ENOMEM, and whatever the upload coroutine returned
+ *
  * Cancelled, at any point: the connection is closed, the place in the pool is free again.
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_http_send(gyre_http_client *client,
-                                                         const gyre_http_request *request,
-                                                         gyre_http_response **out_response);
+                                                 const gyre_http_request *request,
+                                                 gyre_http_response **out_response);
 
 /* A GET with nothing special. url: copied. */
 GYRE_API GYRE_MUST_USE gyre_await gyre_http_get(gyre_http_client *client, const char *url,
@@ -194,9 +202,9 @@ GYRE_API GYRE_MUST_USE gyre_await gyre_http_post(gyre_http_client *client, const
  *
  *     .upload = GYRE_HTTP_BODY(numbers, .from = 1, .to = 1000)
  *
- * The value is good for the call of gyre_http_send() in which it stands: the frame is copied there. It runs
- * in a task of its own, begun when the head is on its way. Its end is the body's end; its error fails the request. The answer may come earlier: then
- * it is cancelled when the response ends.
+ * The value is good for the call of gyre_http_send() in which it stands: the frame is copied there.
+ * It runs in a task of its own, begun when the head is on its way. Its end is the body's end; its
+ * error fails the request. The answer may come earlier: then it is cancelled when the response ends.
  */
 #define GYRE_HTTP_BODY(...) GYRE__HTTP_BODY(__VA_ARGS__, )
 #define GYRE__HTTP_BODY(name_, ...)                                                                \
@@ -216,9 +224,9 @@ GYRE_API GYRE_MUST_USE gyre_await gyre_http_post(gyre_http_client *client, const
 
 /*
  * Writes a piece of the body, waiting while the connection is behind. data: borrowed until the await
- * is over. Result: size. Errors: GYRE_EHTTPLENGTH for more than upload_size; GYRE_ETIMEOUT (idle);
- * -EPIPE and others when the connection has ended or the response is closed. Return them: the answer
- * says why the server did not want more.
+ * is over. Result: size. Errors: -EBUSY while another task writes; GYRE_EHTTPLENGTH for more than
+ * upload_size; GYRE_ETIMEOUT (idle); -EPIPE and others when the connection has ended or the response
+ * is closed. Return them: the answer says why the server did not want more.
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_http_body_write(gyre_http_body *body, const void *data,
                                                        size_t size);

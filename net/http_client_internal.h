@@ -59,7 +59,7 @@ struct gyre_http_client {
     gyre_loop *loop;
     unsigned refs;                    /* the owner's and one per response */
     bool closed;
-    gyre_http_client_options options; /* defaults filled in; its pointers lead to what follows, or are NULL */
+    gyre_http_client_options options; /* defaults filled in; pointers lead to what follows, or are NULL */
     gyre_url proxy;
     char *proxy_authorization;        /* the header's value, or NULL */
     gyre_http_headers headers;
@@ -112,6 +112,7 @@ struct gyre_http_response {
     const gyre_coro *upload;  /* makes the body; NULL: there is none */
     void *upload_args;        /* its frame, as it starts */
     uint64_t upload_size;     /* 0: not known */
+    bool writing;             /* a task is in gyre_http_body_write() */
     bool upload_again, expect_continue, no_redirects, decoding;
     bool left_origin;         /* it was redirected to another: credentials are not sent any more */
     unsigned max_redirects;
@@ -189,9 +190,12 @@ int64_t gyre__http_client_tls(gyre_http_client *client, gyre_tls_context **out);
 void gyre__http_pool_init(gyre_http_client *client);
 void gyre__http_pool_fini(gyre_http_client *client);
 
-/* Makes the origin of r->url the request's, in place of the one before. -ENOMEM. */
+/* http_origin.c: makes the origin of r->url the request's, in place of the one before. -ENOMEM. */
 int64_t gyre__http_origin_enter(gyre_http_response *r);
 void gyre__http_origin_leave(gyre_http_response *r);
+
+/* Frees one that neither requests nor connections need. */
+void gyre__http_origin_forget(struct gyre__http_origin *origin);
 
 /* Waits for a place: r->connection, with or without a stream. */
 GYRE_MUST_USE gyre_await gyre__http_acquire(gyre_http_response *r);
@@ -302,7 +306,7 @@ int64_t gyre__http_timed_out(const gyre_http_response *r, const char *what, int6
 
 /* ---- http_response_read.c ---- */
 
-/* Ends the answer: drops what is left if that is cheap, else the connection; stops the upload. Result 0. */
+/* Ends the answer: drops what is left if that is cheap, else the connection; stops the upload. 0. */
 GYRE_MUST_USE gyre_await gyre__http_finish(gyre_http_response *r, bool owned);
 
 /* ---- http_response.c ---- */

@@ -7,8 +7,8 @@
 
 /* What frames the message or belongs to the connection is the client's alone. */
 static const char *const reserved[] = {
-    "Content-Length", "Transfer-Encoding",   "Upgrade",          "Expect", "Trailer",
-    "TE",             "Proxy-Authorization", "Proxy-Connection", "Keep-Alive"};
+    "Content-Length",      "Transfer-Encoding", "Upgrade",   "Expect", "Trailer", "TE",
+    "Proxy-Authorization", "Proxy-Connection",  "Keep-Alive"};
 
 /* What must not reach another origin. */
 static const char *const secret[] = {"Authorization", "Cookie", "Cookie2"};
@@ -116,7 +116,8 @@ static void add_usual(gyre_http_response *r)
 /* Methods whose request has a meaning for its body say that it is empty. */
 static bool wants_length(const char *method)
 {
-    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "PATCH") == 0;
 }
 
 static void add_framing(gyre_http_response *r)

@@ -104,8 +104,7 @@ GYRE_CORO(http_connect)
                gyre_wait_for(GYRE_CALL(http_dial, .r = self->r),
                              gyre__http_time_left(self->r, self->r->timeouts.connect_ns)));
     if (self->rc == GYRE_ETIMEOUT)
-        self->rc =
-            gyre__http_timed_out(self->r, "no connection", self->r->timeouts.connect_ns);
+        self->rc = gyre__http_timed_out(self->r, "no connection", self->r->timeouts.connect_ns);
     self->r->timing.connect_ns += gyre__http_lap(self->r);
     if (self->rc < 0)
         GYRE_RETURN(self->rc);

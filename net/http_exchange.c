@@ -51,8 +51,7 @@ static int64_t prepare(gyre_http_response *r)
 /* A small body goes out beside the head, in the same packets. */
 static bool is_at_once(const gyre_http_response *r)
 {
-    return !r->has_body ||
-           (!r->upload && !r->expect_continue && r->body_size <= GYRE__HTTP_PIECE);
+    return !r->has_body || (!r->upload && !r->expect_continue && r->body_size <= GYRE__HTTP_PIECE);
 }
 
 static gyre_await send_head(gyre_http_response *r)
@@ -131,8 +130,8 @@ GYRE_CORO(http_receive_head)
         self->n = parse(self->r, self->until_continue);
         if (self->n)
             GYRE_RETURN(self->n);
-        GYRE_TRY(self->n, gyre_stream_read(self->r->connection->stream, self->r->buffer,
-                                           GYRE__HTTP_BUFFER));
+        GYRE_TRY(self->n,
+                 gyre_stream_read(self->r->connection->stream, self->r->buffer, GYRE__HTTP_BUFFER));
         self->n = received_head_part(self->r, (size_t)self->n);
         if (self->n < 0)
             GYRE_RETURN(self->n);
@@ -309,7 +308,7 @@ GYRE_CORO(http_exchange)
 
 gyre_await gyre__http_exchange(gyre_http_response *r)
 {
-    return gyre__call(&http_exchange_coro,
-                      &(struct http_exchange){
-                          .frame = {.coro = &http_exchange_coro, .leaf = true}, .r = r});
+    return gyre__call(
+        &http_exchange_coro,
+        &(struct http_exchange){.frame = {.coro = &http_exchange_coro, .leaf = true}, .r = r});
 }

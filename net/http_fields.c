@@ -9,7 +9,7 @@
 #include "http_headers_internal.h"
 #include "http_steps_internal.h"
 
-enum { LENGTH_DIGITS = 19 }; /* of Content-Length: below 2^63 or little more, so it never wraps */
+enum { LENGTH_DIGITS = 19 }; /* of Content-Length: they never wrap in 64 bits */
 
 static gyre__http_parser *parser_of(llhttp_t *llhttp)
 {
@@ -38,6 +38,8 @@ static int64_t take_length(gyre__http_parser *parser, const char *value, size_t 
             return framing_error(parser, "Content-Length is not a number");
         length = length * 10 + (uint64_t)(value[i] - '0');
     }
+    if (length > INT64_MAX)
+        return framing_error(parser, "Content-Length is empty or too large");
     parser->has_length = true;
     parser->content_length = length;
     return 0;

@@ -70,7 +70,7 @@ typedef struct gyre__http_parser {
     bool chunked;               /* Transfer-Encoding: chunked */
     bool has_length;            /* there was a Content-Length */
     bool expect_continue;       /* request: Expect: 100-continue (HTTP/1.1 only) */
-    uint64_t content_length;    /* 0 where there was none */
+    uint64_t content_length;    /* 0 where there was none; at most INT64_MAX */
     enum gyre__http_framing framing; /* as the head has it; no_body overrules */
     /* requests */
     uint8_t method_number; /* llhttp's HTTP_GET ... */

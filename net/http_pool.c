@@ -1,10 +1,11 @@
 /*
  * The client's pool: places for connections, who waits for one, and the connections nobody uses.
  *
- * A place is a struct gyre__http_connection, with a stream or without. It is given from hand to hand: whoever lets
- * go of one gives it to a waiter there and then, so that nobody who comes later can be faster. A waiter stands
- * in the line of its origin; origins whose waiters are held back by the limit in all alone are "starving" and
- * get places that other origins can spare, in turn. The older of the two first waiters wins.
+ * A place is a struct gyre__http_connection, with a stream or without. It is given from hand to
+ * hand: whoever lets go of one gives it to a waiter there and then, so that nobody who comes later
+ * can be faster. A waiter stands in the line of its origin; origins whose waiters are held back by
+ * the limit in all alone are "starving" and get places that other origins can spare, in turn. The
+ * older of the two first waiters wins.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,119 +15,6 @@
 #include "../task/line_internal.h"
 #include "http_client_internal.h"
 #include "stream_internal.h"
-
-enum { FIRST_BUCKETS = 16 };
-
-/* ---- origins ---- */
-
-static size_t hash_of(const char *host, uint16_t port, bool tls)
-{
-    size_t hash = 14695981039346656037u ^ ((size_t)port << 1 | tls);
-
-    for (; *host; host++)
-        hash = (hash ^ (unsigned char)*host) * 1099511628211u;
-    return hash ^ hash >> 32;
-}
-
-static struct gyre__http_origin **bucket_of(gyre_http_client *client, size_t hash)
-{
-    return &client->buckets[hash & (client->bucket_count - 1)];
-}
-
-static bool grow_buckets(gyre_http_client *client)
-{
-    size_t count = client->bucket_count ? client->bucket_count * 2 : FIRST_BUCKETS;
-    size_t old_count = client->bucket_count;
-    struct gyre__http_origin **buckets = gyre_alloc_zeroed(count * sizeof(*buckets));
-    struct gyre__http_origin **old = client->buckets;
-
-    if (!buckets)
-        return false;
-    client->buckets = buckets;
-    client->bucket_count = count;
-    for (size_t i = 0; i < old_count; i++)
-        while (old[i]) {
-            struct gyre__http_origin *origin = old[i], **bucket = bucket_of(client, origin->hash);
-
-            old[i] = origin->next;
-            origin->next = *bucket;
-            *bucket = origin;
-        }
-    gyre_free(old);
-    return true;
-}
-
-static struct gyre__http_origin *make_origin(gyre_http_client *client, const gyre_url *url, bool tls,
-                                             size_t hash)
-{
-    size_t length = strlen(url->host) + 1;
-    struct gyre__http_origin *origin, **bucket;
-
-    if (client->origin_count >= client->bucket_count && !grow_buckets(client))
-        return NULL;
-    origin = gyre_alloc_zeroed(sizeof(*origin) + length);
-    if (!origin)
-        return NULL;
-    origin->client = client;
-    origin->tls = tls;
-    origin->port = url->port;
-    origin->hash = hash;
-    memcpy(origin->host, url->host, length);
-    gyre__list_init(&origin->idle);
-    gyre__list_init(&origin->waiters);
-    gyre__list_init(&origin->starving);
-    bucket = bucket_of(client, hash);
-    origin->next = *bucket;
-    *bucket = origin;
-    client->origin_count++;
-    return origin;
-}
-
-int64_t gyre__http_origin_enter(gyre_http_response *r)
-{
-    gyre_http_client *client = r->client;
-    bool tls = strcmp(r->url.scheme, "https") == 0;
-    size_t hash = hash_of(r->url.host, r->url.port, tls);
-    struct gyre__http_origin *origin = client->bucket_count ? *bucket_of(client, hash) : NULL;
-
-    while (origin && (origin->hash != hash || origin->port != r->url.port || origin->tls != tls ||
-                      strcmp(origin->host, r->url.host) != 0))
-        origin = origin->next;
-    if (!origin)
-        origin = make_origin(client, &r->url, tls, hash);
-    if (!origin)
-        return -ENOMEM;
-    origin->users++; /* before the old one is left: it may be the same */
-    gyre__http_origin_leave(r);
-    r->origin = origin;
-    return 0;
-}
-
-/* Without requests and connections it is of no use. */
-static void forget_origin(struct gyre__http_origin *origin)
-{
-    struct gyre__http_origin **at = bucket_of(origin->client, origin->hash);
-
-    if (origin->users || origin->connections)
-        return;
-    while (*at != origin)
-        at = &(*at)->next;
-    *at = origin->next;
-    origin->client->origin_count--;
-    gyre__list_remove(&origin->starving);
-    gyre_free(origin);
-}
-
-void gyre__http_origin_leave(gyre_http_response *r)
-{
-    struct gyre__http_origin *origin = r->origin;
-
-    if (!origin)
-        return;
-    r->origin = NULL;
-    origin->users--;
-    forget_origin(origin);
-}
 
 /* ---- waiters ---- */
 
@@ -171,7 +59,8 @@ static struct gyre__http_origin *first_starving(const struct gyre__http_origin *
     gyre__link *list = &own->client->starving, *link = list->next;
 
     while (link != list) {
-        struct gyre__http_origin *origin = GYRE__CONTAINER(link, struct gyre__http_origin, starving);
+        struct gyre__http_origin *origin =
+            GYRE__CONTAINER(link, struct gyre__http_origin, starving);
 
         link = link->next;
         if (!first_waiter(origin))
@@ -230,7 +119,7 @@ static void free_place(gyre__http_connection *connection)
     origin->connections--;
     client->stats.connections--;
     update_starving(origin);
-    forget_origin(origin);
+    gyre__http_origin_forget(origin);
 }
 
 static gyre__http_connection *make_place(struct gyre__http_origin *origin)
@@ -258,7 +147,7 @@ static void move_place(gyre__http_connection *connection, struct gyre__http_orig
     from->connections--;
     update_starving(origin);
     update_starving(from);
-    forget_origin(from);
+    gyre__http_origin_forget(from);
 }
 
 /* ---- unused connections ---- */
@@ -277,8 +166,8 @@ static void set_timer(gyre_http_client *client)
 
     if (!oldest || timeout == GYRE_FOREVER || gyre__timer_is_set(&client->timer))
         return;
-    gyre__timers_add(&client->loop->timers, &client->timer,
-                     oldest->idle_since + (uint64_t)timeout, 0);
+    gyre__timers_add(&client->loop->timers, &client->timer, oldest->idle_since + (uint64_t)timeout,
+                     0);
 }
 
 /* Closes what has not been used for too long. It comes too early if the oldest was used meanwhile. */
@@ -320,7 +209,8 @@ static bool is_alive(const gyre__http_connection *connection)
     const gyre_stream *stream = connection->stream;
     char byte;
 
-    if (gyre_stream_error(stream) || stream->eof || stream->closing || gyre__stream_available(stream))
+    if (gyre_stream_error(stream) || stream->eof || stream->closing ||
+        gyre__stream_available(stream))
         return false;
     if (stream->loop->iterations - connection->iteration <= 1)
         return true;

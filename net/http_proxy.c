@@ -63,7 +63,8 @@ GYRE_CORO(http_tunnel)
     self->rc = compose(self->r);
     if (self->rc < 0)
         GYRE_RETURN(self->rc);
-    GYRE_TRY(gyre_stream_write(self->r->connection->stream, self->r->text.data, self->r->text.size));
+    GYRE_TRY(
+        gyre_stream_write(self->r->connection->stream, self->r->text.data, self->r->text.size));
     GYRE_TRY(self->rc, gyre__http_receive_head(self->r, false));
     self->rc = judge(self->r, self->rc);
     if (self->rc >= 0)
@@ -74,7 +75,7 @@ GYRE_CORO(http_tunnel)
 
 gyre_await gyre__http_tunnel(gyre_http_response *r)
 {
-    return gyre__call(&http_tunnel_coro,
-                      &(struct http_tunnel){
-                          .frame = {.coro = &http_tunnel_coro, .leaf = true}, .r = r});
+    return gyre__call(
+        &http_tunnel_coro,
+        &(struct http_tunnel){.frame = {.coro = &http_tunnel_coro, .leaf = true}, .r = r});
 }

@@ -77,8 +77,8 @@ int64_t gyre__http_break(gyre_http_response *r, int64_t error)
 
 static int64_t fail_incomplete(gyre_http_response *r)
 {
-    return gyre__http_break(r, gyre__http_raise(GYRE_EHTTPINCOMPLETE,
-                                               "the connection ended before the body did"));
+    return gyre__http_break(
+        r, gyre__http_raise(GYRE_EHTTPINCOMPLETE, "the connection ended before the body did"));
 }
 
 /* ---- framing ---- */
@@ -86,7 +86,8 @@ static int64_t fail_incomplete(gyre_http_response *r)
 /* The whole body has come: the connection is free for others, if it is of use to them. */
 static void end_body(gyre_http_response *r)
 {
-    bool sent = r->upload_state == GYRE__HTTP_UPLOAD_NONE || r->upload_state == GYRE__HTTP_UPLOAD_DONE;
+    bool sent =
+        r->upload_state == GYRE__HTTP_UPLOAD_NONE || r->upload_state == GYRE__HTTP_UPLOAD_DONE;
     bool keep = r->parser.keep_alive && r->start == r->end && sent && !r->send_error &&
                 !r->unsent_body && r->parser.framing != GYRE__HTTP_UNTIL_EOF;
 
@@ -103,8 +104,8 @@ static int64_t next_chunk(gyre_http_response *r)
 
     if (r->piece_size)
         return 1;
-    n = gyre__http_parser_next(&r->parser, r->buffer + r->start, r->end - r->start, &event, &r->piece,
-                               &r->piece_size);
+    n = gyre__http_parser_next(&r->parser, r->buffer + r->start, r->end - r->start, &event,
+                               &r->piece, &r->piece_size);
     if (n < 0)
         return gyre__http_break(r, gyre__http_raise(n, r->parser.error_text));
     r->start += (size_t)n;
@@ -219,9 +220,9 @@ static int64_t take_inflated(gyre_http_response *r, char *buffer, size_t size)
             return rc;
         got = gyre__http_inflate_next(&r->inflate, ready ? data : "", ready, &used, buffer, size);
         if (got < 0)
-            return gyre__http_break(r, gyre__http_raise(got, got == GYRE_ELIMIT
-                                                                ? "more than decoded_limit comes out"
-                                                                : "the compressed body is damaged"));
+            return gyre__http_break(
+                r, gyre__http_raise(got, got == GYRE_ELIMIT ? "more than decoded_limit comes out"
+                                                            : "the compressed body is damaged"));
         advance(r, used);
         r->inflate_more = (size_t)got == size;
         if (got > 0)

@@ -7,8 +7,8 @@
 #include "http_client_internal.h"
 
 enum {
-    FIRST_ROOM = 65536,        /* of a body whose length is not known */
-    MOST_DROPPED = 65536,      /* so much is received only to keep the connection */
+    FIRST_ROOM = 65536,   /* of a body whose length is not known */
+    MOST_DROPPED = 65536, /* so much is received only to keep the connection */
     DEFAULT_ALL = 64 << 20,
 };
 
@@ -151,14 +151,13 @@ gyre_await gyre_http_response_read_all(gyre_http_response *response, size_t limi
                                        size_t *out_size)
 {
     *out_body = NULL;
-    return gyre__call(&http_read_all_coro,
-                      &(struct http_read_all){
-                          .frame = {.coro = &http_read_all_coro, .leaf = true},
-                          .r = response,
-                          .limit = limit ? limit : (size_t)DEFAULT_ALL,
-                          .out_body = out_body,
-                          .out_size = out_size,
-                      });
+    return gyre__call(&http_read_all_coro, &(struct http_read_all){
+                                               .frame = {.coro = &http_read_all_coro, .leaf = true},
+                                               .r = response,
+                                               .limit = limit ? limit : (size_t)DEFAULT_ALL,
+                                               .out_body = out_body,
+                                               .out_size = out_size,
+                                           });
 }
 
 /* ---- no more of it ---- */
@@ -191,7 +190,8 @@ GYRE_CORO(http_drain)
 static bool is_worth_draining(const gyre_http_response *r)
 {
     if (!r->connection || r->error || r->reading || gyre__http_uploading(r) || r->send_error ||
-        r->unsent_body || !r->parser.keep_alive || r->client->closed || r->client->options.no_keep_alive)
+        r->unsent_body || !r->parser.keep_alive || r->client->closed ||
+        r->client->options.no_keep_alive)
         return false;
     if (r->parser.framing == GYRE__HTTP_LENGTH)
         return r->remaining <= MOST_DROPPED;
@@ -229,8 +229,9 @@ GYRE_CORO(http_finish)
 gyre_await gyre__http_finish(gyre_http_response *r, bool owned)
 {
     return gyre__call(&http_finish_coro,
-                      &(struct http_finish){
-                          .frame = {.coro = &http_finish_coro, .leaf = true}, .r = r, .owned = owned});
+                      &(struct http_finish){.frame = {.coro = &http_finish_coro, .leaf = true},
+                                            .r = r,
+                                            .owned = owned});
 }
 
 gyre_await gyre_http_response_close(gyre_http_response *response)

@@ -225,6 +225,8 @@ gyre_await gyre_http_send(gyre_http_client *client, const gyre_http_request *req
     int64_t rc;
 
     *out_response = NULL;
+    if (task->future.loop != client->loop)
+        return gyre__complete(task, GYRE_EWRONGLOOP);
     if (client->closed)
         return gyre__complete(task, GYRE_ESTATE);
     if (!gyre__may_park(task))

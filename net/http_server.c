@@ -206,6 +206,8 @@ int64_t gyre__start_http_server(gyre_loop *loop, const gyre_http_server_options 
     rc = server->args ? make_server_field(server, options->server) : -ENOMEM;
     if (rc == 0) {
         memcpy(server->args, args, coro->frame_size);
+        if (coro == &gyre_http_route_coro)
+            server->router = ((const struct gyre_http_route *)args)->router;
         rc = gyre__start_server(loop, &options->listen, &gyre__httpd_connection_coro,
                                 &(struct gyre__httpd_connection){
                                     .frame = {.coro = &gyre__httpd_connection_coro, .leaf = true},
@@ -263,6 +265,8 @@ GYRE_CORO(http_server_stop)
 
 gyre_await gyre_http_server_stop(gyre_http_server *server, int64_t grace_ns)
 {
+    if (!server)
+        return gyre__complete(gyre__task_running(__func__), 0);
     return gyre__call(&http_server_stop_coro, &(struct http_server_stop){
                                                   .frame = {.coro = &http_server_stop_coro, .leaf = true},
                                                   .server = server,

@@ -122,7 +122,7 @@ GYRE_API uint16_t gyre_http_server_port(const gyre_http_server *server); /* of t
 /*
  * The graceful end: stops accepting, closes idle connections, lets each request that has begun be answered (with
  * "Connection: close"), and cancels what is left after grace_ns. Result: how many connections had to be cancelled.
- * Cancelled itself: cancels them at once and does not wait.
+ * Cancelled itself: cancels them at once and does not wait. NULL is allowed and gives 0.
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_http_server_stop(gyre_http_server *server, int64_t grace_ns);
 

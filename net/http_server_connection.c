@@ -40,6 +40,8 @@ static gyre_await call_handler(gyre_http_exchange *exchange)
 {
     gyre_http_server *server = exchange->server;
 
+    if (server->router)
+        return gyre_http_router_dispatch(exchange, server->router);
     *(gyre_http_exchange **)(void *)((char *)server->args + sizeof(gyre_frame)) = exchange;
     return gyre__call(server->coro, server->args);
 }

@@ -11,7 +11,7 @@
 #include "../task/task_internal.h"
 #include "http_headers.h"
 #include "http_parser_internal.h"
-#include "http_server.h"
+#include "http_router.h"
 #include "server_internal.h"
 #include "stream_internal.h"
 
@@ -42,6 +42,7 @@ struct gyre_http_server {
     char *server_field;        /* "Server: x\r\n", or "" */
     size_t server_field_size;
     const gyre_coro *coro;     /* the handler */
+    gyre_http_router *router;  /* where that only routes: one frame less for each request; or NULL */
     void *args;                /* the frame each one starts with */
     bool closing;
     gyre__link connections;

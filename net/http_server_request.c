@@ -86,7 +86,7 @@ unsigned gyre__httpd_exchange_prepare(gyre_http_exchange *exchange)
     exchange->bodyless = parser->method_number == HTTP_HEAD;
     if (parser->method_number == HTTP_CONNECT)
         return 501;
-    if (parser->version >= 11 && !parser->expect_continue &&
+    if (!exchange->body_over && parser->version >= 11 && !parser->expect_continue &&
         gyre_http_headers_get(&parser->headers, "expect"))
         return 417;
     return decode_path(exchange);

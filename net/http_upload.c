@@ -61,12 +61,13 @@ GYRE_CORO(http_body_write)
                                                          (size_t)self->count),
                                       gyre__http_time_left(self->r, self->r->timeouts.idle_ns)));
     if (self->n == GYRE_ETIMEOUT)
-        self->n = gyre__http_timed_out(self->r, "nothing of the body taken",
-                                       self->r->timeouts.idle_ns);
+        self->n =
+            gyre__http_timed_out(self->r, "nothing of the body taken", self->r->timeouts.idle_ns);
     else if (self->n < 0 && self->n != GYRE_ECANCELLED)
         self->r->send_error = self->n;
     GYRE_RETURN(self->n < 0 ? self->n : (int64_t)self->size);
     GYRE_FINALLY;
+    self->r->writing = false;
     gyre__http_response_unref(self->r);
     GYRE_END;
 }
@@ -89,8 +90,10 @@ static gyre_await write_piece(gyre_task *task, gyre_http_response *r, const void
                              .count = 1,
                              .size = size,
                          });
-    if (pending.pending)
+    if (pending.pending) {
+        r->writing = true;
         r->refs++;
+    }
     return pending;
 }
 
@@ -99,6 +102,8 @@ gyre_await gyre_http_body_write(gyre_http_body *body, const void *data, size_t s
     gyre_task *task = gyre__task_running(__func__);
     gyre_http_response *r = body->response;
 
+    if (r->writing)
+        return gyre__complete(task, -EBUSY);
     if (!size)
         return gyre__complete(task, 0);
     if (!is_chunked(r) && size > (r->upload ? r->upload_size : r->body_size) - r->sent)

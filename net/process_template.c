@@ -27,6 +27,7 @@ enum { FIRST_OTHER = 3, CONTROL = 3, CHILDREN = 4, FIRST_WORKER = 2 };
 
 /* The program's end of the socket to the template; -1: there is none. */
 static int control = -1;
+static ino_t control_inode; /* daemons close everything: the number may be another file's then */
 
 int gyre__process_worker_trap;
 
@@ -261,6 +262,7 @@ static int64_t fork_template(int fd)
 
 int64_t gyre_process_pool_prepare(void)
 {
+    struct stat info;
     int ends[2];
     int64_t rc;
 
@@ -279,11 +281,22 @@ int64_t gyre_process_pool_prepare(void)
     fflush(NULL);
     rc = fork_template(ends[1]);
     close(ends[1]);
-    if (rc < 0)
+    if (rc >= 0 && fstat(ends[0], &info) < 0)
+        rc = -errno;
+    if (rc < 0) {
         close(ends[0]);
-    else
-        control = ends[0];
-    return rc;
+        return rc;
+    }
+    control = ends[0];
+    control_inode = info.st_ino;
+    return 0;
+}
+
+static bool is_control(int fd)
+{
+    struct stat info;
+
+    return fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode) && info.st_ino == control_inode;
 }
 
 bool gyre__process_template_made(void)
@@ -305,6 +318,8 @@ int64_t gyre__process_template_ask(const struct gyre__process_worker_request *re
                              .msg_controllen = sizeof(ancillary)};
     ssize_t n;
 
+    if (!is_control(control))
+        return GYRE_ENOTEMPLATE;
     memcpy(CMSG_DATA(&ancillary.header), passed, sizeof(passed));
     do
         n = sendmsg(control, &message, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -64,9 +64,8 @@ GYRE_CORO(serve_tls)
 
 gyre_task *gyre__server_spawn_tls(gyre_server *server, gyre_stream *stream)
 {
-    const struct serve_tls args = {.frame = {.coro = &serve_tls_coro, .leaf = true},
-                                   .stream = stream,
-                                   .server = server};
+    const struct serve_tls args = {
+        .frame = {.coro = &serve_tls_coro, .leaf = true}, .stream = stream, .server = server};
 
     return gyre__spawn(&(gyre_spawn_options){.loop = server->loop, .lazy = true}, &serve_tls_coro,
                        &args, server->coro->file, 0);

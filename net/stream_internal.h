@@ -10,6 +10,7 @@
 enum gyre__receive_mode {
     GYRE__RECEIVE_NONE,      /* nothing is pending */
     GYRE__RECEIVE_MULTISHOT, /* into provided buffers, again and again */
+    GYRE__RECEIVE_ONCE,      /* into a provided buffer, once */
     GYRE__RECEIVE_DIRECT,    /* once, into the waiting reader's memory */
     GYRE__RECEIVE_BUFFERED,  /* once, into `in`: pipes, and kernels without provided buffers */
 };

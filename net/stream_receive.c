@@ -259,14 +259,21 @@ static void received_last(gyre__node *node)
     gyre__stream_unref(stream); /* the op's */
 }
 
+/* The same for TLS: large messages come into memory of the stream, several records at a time. */
+static bool wants_staging(const gyre_stream *stream)
+{
+    return stream->tls && stream->target && stream->large_messages &&
+           stream->target_size >= LARGE_MESSAGE;
+}
+
 static uint8_t choose_mode(gyre_stream *stream)
 {
-    /* Of a large message the rest lies there already: the staging memory is not held while waiting. */
-    if (stream->tls && stream->target && stream->large_messages && !stream->drained)
-        return GYRE__RECEIVE_BUFFERED;
     if (stream->is_socket && !gyre__stream_wants_direct(stream) && !stream->no_multishot) {
+        /* Of a large message the rest lies there already: no staging memory is held while waiting. */
+        if (wants_staging(stream) && !stream->drained)
+            return GYRE__RECEIVE_BUFFERED;
         if (gyre__provided_need(stream->loop) == 0)
-            return GYRE__RECEIVE_MULTISHOT;
+            return wants_staging(stream) ? GYRE__RECEIVE_ONCE : GYRE__RECEIVE_MULTISHOT;
         stream->no_multishot = true;
     }
     return stream->target && !stream->tls ? GYRE__RECEIVE_DIRECT : GYRE__RECEIVE_BUFFERED;
@@ -282,7 +289,8 @@ static int64_t start(gyre_stream *stream, uint8_t mode)
 
     switch (mode) {
     case GYRE__RECEIVE_MULTISHOT:
-        request.multishot = true;
+    case GYRE__RECEIVE_ONCE:
+        request.multishot = mode == GYRE__RECEIVE_MULTISHOT;
         request.select = true;
         request.group = GYRE__PROVIDED_GROUP;
         break;
@@ -306,8 +314,8 @@ void gyre__stream_receive(gyre_stream *stream)
     int64_t rc;
 
     if (stream->mode == GYRE__RECEIVE_MULTISHOT && !stream->receive_cancelled &&
-        gyre__stream_wants_direct(stream)) {
-        stream->receive_cancelled = true; /* its end starts a direct one */
+        (gyre__stream_wants_direct(stream) || wants_staging(stream))) {
+        stream->receive_cancelled = true; /* its end starts another one */
         gyre__op_cancel(&stream->receive);
     }
     if (stream->mode != GYRE__RECEIVE_NONE || (stream->tls && stream->tls->over))

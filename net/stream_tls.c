@@ -55,7 +55,8 @@ static int64_t decrypt_some(gyre_stream *stream)
 {
     if (stream->closing)
         return discard(stream);
-    if (stream->target && gyre__stream_available(stream) == 0 && stream->received < stream->target_size)
+    if (stream->target && gyre__stream_available(stream) == 0 &&
+        stream->received < stream->target_size)
         return decrypt_to_reader(stream);
     return is_enough(stream) ? -EAGAIN : decrypt_to_buffer(stream);
 }
@@ -72,7 +73,8 @@ static void decrypt(gyre_stream *stream)
     struct gyre__stream_tls *tls = stream->tls;
     int64_t n = 1;
 
-    while (n > 0 && !stream->eof && !stream->read_error && (is_undecrypted(tls->engine) || tls->over)) {
+    while (n > 0 && !stream->eof && !stream->read_error &&
+           (is_undecrypted(tls->engine) || tls->over)) {
         n = decrypt_some(stream);
         if (n == 0)
             stream->eof = true;
@@ -151,7 +153,8 @@ bool gyre__stream_tls_pump(gyre_stream *stream)
 /* ---- writing ---- */
 
 /* Several pieces: short ones share a record, 16 KiB and more are encrypted from where they lie. */
-static int64_t encrypt_pieces(gyre_stream *stream, const struct iovec *pieces, size_t count, gyre__bytes *record)
+static int64_t encrypt_pieces(gyre_stream *stream, const struct iovec *pieces, size_t count,
+                              gyre__bytes *record)
 {
     gyre_tls_engine *engine = stream->tls->engine;
     int64_t rc = 0;
@@ -196,7 +199,8 @@ static int64_t encrypt(gyre_stream *stream, const struct iovec *pieces, size_t c
     return rc;
 }
 
-int64_t gyre__stream_tls_write(gyre_stream *stream, const struct iovec *pieces, size_t count, size_t total)
+int64_t gyre__stream_tls_write(gyre_stream *stream, const struct iovec *pieces, size_t count,
+                               size_t total)
 {
     struct gyre__stream_tls *tls = stream->tls;
     int64_t rc;
@@ -262,7 +266,8 @@ bool gyre__stream_tls_lingers(gyre_stream *stream)
         int64_t timeout = tls->engine->settings->shutdown_timeout_ns;
 
         tls->lingering = true;
-        shutdown(stream->fd, SHUT_WR); /* for peers that wait for the end of the connection instead */
+        shutdown(stream->fd,
+                 SHUT_WR); /* for peers that wait for the end of the connection instead */
         gyre__stream_set_deadline(stream, timeout < 0 ? GYRE_FOREVER : timeout);
         gyre__stream_tls_pump(stream); /* what was held back is dropped now */
     }

@@ -27,8 +27,9 @@ GYRE_BEGIN_DECLS
 
 /* All zero for a server. Everything is copied. */
 typedef struct gyre_start_tls_options {
-    const char *server_name; /* client: whom the peer's certificate must be for, as in gyre_tls_engine_options */
-    const char *session_key; /* client: the same */
+    const char *
+        server_name; /* client: whom the peer's certificate must be for, as in gyre_tls_engine_options */
+    const char *session_key;      /* client: the same */
     int64_t handshake_timeout_ns; /* 0: the context's (60 s); GYRE_FOREVER */
 } gyre_start_tls_options;
 

@@ -30,7 +30,8 @@ bool gyre__stream_tls_pump(gyre_stream *stream);
 bool gyre__stream_tls_is_waiting(const gyre_stream *stream);
 
 /* Encrypts and sends; write_eof. */
-int64_t gyre__stream_tls_write(gyre_stream *stream, const struct iovec *pieces, size_t count, size_t total);
+int64_t gyre__stream_tls_write(gyre_stream *stream, const struct iovec *pieces, size_t count,
+                               size_t total);
 int64_t gyre__stream_tls_write_eof(gyre_stream *stream);
 
 /* Closing begins: a handshake fails, an open connection gets its close_notify. */

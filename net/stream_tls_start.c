@@ -133,7 +133,8 @@ static int64_t refuse_injection(gyre_stream *stream)
     return gyre_raise(gyre_error_new(GYRE_ETLS, "the peer sent bytes before the TLS handshake"));
 }
 
-static int64_t make(gyre_stream *stream, gyre_tls_context *context, const gyre_start_tls_options *options)
+static int64_t make(gyre_stream *stream, gyre_tls_context *context,
+                    const gyre_start_tls_options *options)
 {
     struct gyre__stream_tls *tls = gyre__blocks_take(gyre__stream_blocks(stream), sizeof(*tls));
     gyre_tls_engine_options names = {NULL, NULL};
@@ -146,7 +147,8 @@ static int64_t make(gyre_stream *stream, gyre_tls_context *context, const gyre_s
         names.server_name = options->server_name;
         names.session_key = options->session_key;
     }
-    rc = gyre__tls_engine_make(context, &names, gyre__stream_blocks(stream), &stream->pending, &tls->engine);
+    rc = gyre__tls_engine_make(context, &names, gyre__stream_blocks(stream), &stream->pending,
+                               &tls->engine);
     if (rc < 0) {
         gyre__blocks_give(gyre__stream_blocks(stream), tls, sizeof(*tls));
         return rc;
@@ -172,7 +174,8 @@ static void hand_over(gyre_stream *stream)
     }
 }
 
-static int64_t begin(gyre_stream *stream, gyre_tls_context *context, const gyre_start_tls_options *options)
+static int64_t begin(gyre_stream *stream, gyre_tls_context *context,
+                     const gyre_start_tls_options *options)
 {
     int64_t rc;
 

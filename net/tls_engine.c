@@ -61,7 +61,8 @@ static void forget_errors(void)
 
 static int64_t handshake_cut_off(gyre_tls_engine *engine)
 {
-    gyre__error_set(gyre_error_new(GYRE_ETLSTRUNCATED, "the connection ended during the TLS handshake"));
+    gyre__error_set(
+        gyre_error_new(GYRE_ETLSTRUNCATED, "the connection ended during the TLS handshake"));
     return take_detail(engine, GYRE_ETLSTRUNCATED);
 }
 
@@ -197,7 +198,8 @@ int64_t gyre__tls_engine_write(gyre_tls_engine *engine, const void *data, size_t
     if (SSL_write_ex(engine->ssl, data, size, &n))
         return (int64_t)size;
     settle(engine, 0);
-    return engine->error ? engine->error : take_detail(engine, GYRE_ETLS); /* it never waits for anything */
+    return engine->error ? engine->error
+                         : take_detail(engine, GYRE_ETLS); /* it never waits for anything */
 }
 
 int64_t gyre_tls_engine_write(gyre_tls_engine *engine, const void *data, size_t size)
@@ -232,7 +234,8 @@ int64_t gyre_tls_engine_close(gyre_tls_engine *engine)
 
 bool gyre__tls_engine_keep(gyre_tls_engine *engine)
 {
-    bool kept = gyre__bytes_append(&engine->input, engine->blocks, engine->fresh, engine->fresh_size);
+    bool kept =
+        gyre__bytes_append(&engine->input, engine->blocks, engine->fresh, engine->fresh_size);
 
     engine->fresh = NULL;
     engine->fresh_size = 0;

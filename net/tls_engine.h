@@ -63,7 +63,8 @@ GYRE_API void gyre_tls_engine_free(gyre_tls_engine *engine);
  * gyre_tls_engine_unused() is large. incoming.write(). Errors: -ENOMEM, nothing was taken;
  * GYRE_ESTATE after gyre_tls_engine_feed_eof().
  */
-GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_feed(gyre_tls_engine *engine, const void *data, size_t size);
+GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_feed(gyre_tls_engine *engine, const void *data,
+                                                    size_t size);
 
 /* The transport has ended: nothing more will come. incoming.write_eof(). */
 GYRE_API void gyre_tls_engine_feed_eof(gyre_tls_engine *engine);
@@ -98,14 +99,16 @@ GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_handshake(gyre_tls_engine *engine
  * (insecure_truncation), where it counts as 0. read(). Errors: those in tls.h; GYRE_ESTATE before the
  * handshake is complete.
  */
-GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_read(gyre_tls_engine *engine, void *buffer, size_t size);
+GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_read(gyre_tls_engine *engine, void *buffer,
+                                                    size_t size);
 
 /*
  * Encrypts all of it, in records of 16 KiB and a rest, which lie in the output afterwards. Gives size;
  * 0 for size 0. write(). Errors: -ENOMEM, nothing was taken; GYRE_ETLSCLOSED after gyre_tls_engine_close();
  * GYRE_ESTATE before the handshake is complete; those in tls.h.
  */
-GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_write(gyre_tls_engine *engine, const void *data, size_t size);
+GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_write(gyre_tls_engine *engine, const void *data,
+                                                     size_t size);
 
 /*
  * Ends the own side: puts close_notify in the output, once. Reading goes on (with TLS 1.2 the peer may
@@ -116,9 +119,10 @@ GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_close(gyre_tls_engine *engine);
 
 /* ---- asking ---- */
 
-GYRE_API bool gyre_tls_engine_is_server(const gyre_tls_engine *engine);  /* server_side */
-GYRE_API bool gyre_tls_engine_is_ready(const gyre_tls_engine *engine);   /* the handshake is complete */
-GYRE_API bool gyre_tls_engine_is_closed(const gyre_tls_engine *engine);  /* close_notify was sent */
+GYRE_API bool gyre_tls_engine_is_server(const gyre_tls_engine *engine); /* server_side */
+GYRE_API bool
+gyre_tls_engine_is_ready(const gyre_tls_engine *engine); /* the handshake is complete */
+GYRE_API bool gyre_tls_engine_is_closed(const gyre_tls_engine *engine); /* close_notify was sent */
 GYRE_API bool gyre_tls_engine_peer_closed(const gyre_tls_engine *engine); /* and received */
 
 /* The error that ended it, or 0. */
@@ -154,16 +158,17 @@ GYRE_API const char *gyre_tls_engine_verified_name(const gyre_tls_engine *engine
 
 /* A certificate taken apart; belongs to whoever asked for it. Text is UTF-8. */
 typedef struct gyre_tls_certificate {
-    const char *subject;       /* "CN=www.example.org,O=Example" (RFC 2253) */
-    const char *issuer;        /* the same of who signed it */
-    const char *serial;        /* hexadecimal */
-    int64_t not_before;        /* seconds since 1970 */
+    const char *subject; /* "CN=www.example.org,O=Example" (RFC 2253) */
+    const char *issuer;  /* the same of who signed it */
+    const char *serial;  /* hexadecimal */
+    int64_t not_before;  /* seconds since 1970 */
     int64_t not_after;
-    const char *const *names;  /* subjectAltName: "DNS:www.example.org", "IP:192.0.2.1", "URI:...", "email:..." */
+    const char *const
+        *names; /* subjectAltName: "DNS:www.example.org", "IP:192.0.2.1", "URI:...", "email:..." */
     size_t name_count;
-    const unsigned char *der;  /* the certificate itself */
+    const unsigned char *der; /* the certificate itself */
     size_t der_size;
-    unsigned char sha256[32];  /* fingerprint of `der` */
+    unsigned char sha256[32]; /* fingerprint of `der` */
 } gyre_tls_certificate;
 
 /*
@@ -177,7 +182,8 @@ GYRE_API size_t gyre_tls_engine_chain_length(const gyre_tls_engine *engine);
  * The index-th of them, 0 being the peer's own. *out_certificate: new, in one block; free it with
  * gyre_tls_certificate_free(). getpeercert(). Errors: -ENOENT for an index beyond, -ENOMEM.
  */
-GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_certificate(const gyre_tls_engine *engine, size_t index,
+GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_certificate(const gyre_tls_engine *engine,
+                                                           size_t index,
                                                            gyre_tls_certificate **out_certificate);
 
 /* NULL is allowed. */

@@ -78,7 +78,7 @@ const char *gyre_tls_engine_verified_name(const gyre_tls_engine *engine)
 
 /* ---- certificates ---- */
 
-static STACK_OF(X509) *verified_chain(const gyre_tls_engine *engine)
+static STACK_OF(X509) * verified_chain(const gyre_tls_engine *engine)
 {
     return gyre_tls_engine_verified(engine) ? SSL_get0_verified_chain(engine->ssl) : NULL;
 }

@@ -18,18 +18,18 @@ struct gyre_tls_engine {
     gyre__bytes input;                  /* ciphertext that OpenSSL has not taken yet */
     const char *fresh;                  /* and what came after it: borrowed during a call */
     size_t fresh_size;
-    size_t record_size, record_left;    /* body of the record that OpenSSL takes, what is missing */
-    uint8_t header[GYRE__TLS_HEADER];   /* of it */
-    uint8_t header_size;                /* how much OpenSSL has of the header */
-    bool ready;                         /* the handshake is complete */
-    bool closed, peer_closed;           /* close_notify was sent, received */
-    bool eof;                           /* nothing more will be fed */
-    bool out_of_memory;                 /* `output` could not grow */
-    char address[46];                   /* client: the server's, if its certificate must name that; or "" */
-    char *alpn;                         /* the protocol agreed on; NULL for none */
-    size_t alpn_size;                   /* of its memory */
-    int64_t error;                      /* what ended the engine, or 0 */
-    gyre_error *detail;                 /* of it, reference */
+    size_t record_size, record_left;  /* body of the record that OpenSSL takes, what is missing */
+    uint8_t header[GYRE__TLS_HEADER]; /* of it */
+    uint8_t header_size;              /* how much OpenSSL has of the header */
+    bool ready;                       /* the handshake is complete */
+    bool closed, peer_closed;         /* close_notify was sent, received */
+    bool eof;                         /* nothing more will be fed */
+    bool out_of_memory;               /* `output` could not grow */
+    char address[46];   /* client: the server's, if its certificate must name that; or "" */
+    char *alpn;         /* the protocol agreed on; NULL for none */
+    size_t alpn_size;   /* of its memory */
+    int64_t error;      /* what ended the engine, or 0 */
+    gyre_error *detail; /* of it, reference */
 };
 
 /* An engine whose memory comes from `blocks` and whose output is appended to `output`, both borrowed. */

@@ -109,7 +109,8 @@ void gyre_tls_engine_free(gyre_tls_engine *engine)
 
     if (!engine)
         return;
-    lone = (struct lone_engine *)(void *)((char *)engine->output - offsetof(struct lone_engine, output));
+    lone = (struct lone_engine *)(void *)((char *)engine->output -
+                                          offsetof(struct lone_engine, output));
     gyre__tls_engine_end(engine);
     gyre__bytes_clear(&lone->output, &lone->blocks);
     gyre__blocks_fini(&lone->blocks);

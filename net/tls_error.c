@@ -117,6 +117,7 @@ static int64_t raise_verification(const gyre__tls_connection *connection)
     const char *name =
         connection->name && !connection->context->settings.server ? connection->name : "client";
     const char *check = X509_verify_cert_error_string(failure->check);
+    const char *subject = *failure->subject ? failure->subject : "none";
 
     if (failure->check == X509_V_ERR_OUT_OF_MEM)
         return plain(-ENOMEM);
@@ -124,10 +125,9 @@ static int64_t raise_verification(const gyre__tls_connection *connection)
         failure->check == X509_V_ERR_IP_ADDRESS_MISMATCH)
         return gyre_raise(gyre_error_newf(
             GYRE_ETLSHOST, "%s: %s: it is for %s (depth %d, subject %s)", name, check,
-            *failure->names ? failure->names : "no host at all", failure->depth, failure->subject));
+            *failure->names ? failure->names : "no host at all", failure->depth, subject));
     return gyre_raise(gyre_error_newf(GYRE_ETLSVERIFY, "%s: %s (depth %d, subject %s)", name, check,
-                                      failure->depth,
-                                      *failure->subject ? failure->subject : "none"));
+                                      failure->depth, subject));
 }
 
 /* The code for a reason of OpenSSL's TLS side; the text says more. */

@@ -72,8 +72,8 @@ static bool add_address(struct parts *parts, const ASN1_OCTET_STRING *address)
     int size = ASN1_STRING_length(address);
     char text[INET6_ADDRSTRLEN];
 
-    if ((size != 4 && size != 16) ||
-        !inet_ntop(size == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(address), text, sizeof(text)))
+    if ((size != 4 && size != 16) || !inet_ntop(size == 4 ? AF_INET : AF_INET6,
+                                                ASN1_STRING_get0_data(address), text, sizeof(text)))
         return false;
     add(parts, "IP:", 3);
     add(parts, text, strlen(text));
@@ -82,7 +82,8 @@ static bool add_address(struct parts *parts, const ASN1_OCTET_STRING *address)
 
 static bool add_general_name(struct parts *parts, const GENERAL_NAME *name)
 {
-    static const char *const kinds[] = {[GEN_EMAIL] = "email:", [GEN_DNS] = "DNS:", [GEN_URI] = "URI:"};
+    static const char *const kinds[] = {
+        [GEN_EMAIL] = "email:", [GEN_DNS] = "DNS:", [GEN_URI] = "URI:"};
     int type;
     const void *value = GENERAL_NAME_get0_value(name, &type);
 
@@ -125,8 +126,8 @@ static int64_t seconds_of(const ASN1_TIME *time)
 static gyre_tls_certificate *put_together(const struct parts *parts, X509 *x509, size_t der_size)
 {
     size_t length = gyre__bytes_length(&parts->text);
-    gyre_tls_certificate *made = gyre_alloc_zeroed(sizeof(*made) + parts->name_count * sizeof(char *) +
-                                                   length + der_size);
+    gyre_tls_certificate *made =
+        gyre_alloc_zeroed(sizeof(*made) + parts->name_count * sizeof(char *) + length + der_size);
     const char **names;
     char *text, *name;
     unsigned char *der, *end;
@@ -190,16 +191,19 @@ void gyre_tls_certificate_free(gyre_tls_certificate *certificate)
 int64_t gyre_tls_certificate_pem(const gyre_tls_certificate *certificate, char **out_text)
 {
     enum { LINE_BYTES = 48 }; /* 64 characters */
-    static const char begin[] = "-----BEGIN CERTIFICATE-----\n", end[] = "-----END CERTIFICATE-----\n";
+    static const char begin[] = "-----BEGIN CERTIFICATE-----\n",
+                      end[] = "-----END CERTIFICATE-----\n";
     size_t lines = certificate->der_size / LINE_BYTES + 1;
-    char *text = gyre_alloc(sizeof(begin) + sizeof(end) + lines * (LINE_BYTES / 3 * 4 + 1) + 1), *at = text;
+    char *text = gyre_alloc(sizeof(begin) + sizeof(end) + lines * (LINE_BYTES / 3 * 4 + 1) + 1),
+         *at = text;
 
     *out_text = text;
     if (!text)
         return -ENOMEM;
     at = stpcpy(at, begin);
     for (size_t i = 0; i < certificate->der_size; i += LINE_BYTES) {
-        size_t size = certificate->der_size - i < LINE_BYTES ? certificate->der_size - i : LINE_BYTES;
+        size_t size =
+            certificate->der_size - i < LINE_BYTES ? certificate->der_size - i : LINE_BYTES;
 
         at += EVP_EncodeBlock((unsigned char *)at, certificate->der + i, (int)size);
         *at++ = '\n';

@@ -110,8 +110,9 @@ static void name_thread(const gyre__worker *worker)
 }
 
 /*
- * Under the lock, where jobs wait. Threads are woken one after the other, each by the one before when it has
- * found something to do: woken all at once they would get in each other's way over jobs that are short.
+ * Under the lock, where jobs wait. Threads are woken one after the other, each by the one before
+ * when it has found something to do: woken all at once they would get in each other's way over jobs
+ * that are short.
  */
 static bool must_wake_thread(gyre_executor *executor)
 {
@@ -122,9 +123,10 @@ static bool must_wake_thread(gyre_executor *executor)
 }
 
 /*
- * Under the lock: a thread that has just done a single job lets others go first for a moment before it
- * sleeps. Where jobs come one by one the next is there by then, and to wake a thread would take longer.
- * Where a turn of the processor is long in coming back a sleeper gets it sooner: then it is left for a while.
+ * Under the lock: a thread that has just done a single job lets others go first for a moment before
+ * it sleeps. Where jobs come one by one the next is there by then, and to wake a thread would take
+ * longer. Where a turn of the processor is long in coming back a sleeper gets it sooner: then it is
+ * left for a while.
  */
 static void linger(gyre_executor *executor)
 {
@@ -225,7 +227,8 @@ static bool start_thread(gyre_executor *executor)
 {
     gyre__worker *worker = &executor->workers[executor->started];
 
-    *worker = (gyre__worker){.executor = gyre__executor_keep(executor), .number = executor->started};
+    *worker = (gyre__worker){.executor = gyre__executor_keep(executor),
+                             .number = executor->started};
     if (!create(worker)) {
         gyre__executor_drop(executor);
         return false;

@@ -30,8 +30,9 @@
  * leaked in any of these cases. While a job of a loop is not done a hold keeps the loop's virtual
  * clock, and no deadlock is reported.
  *
- * In a job no function of the loop may be used but the thread-safe ones: gyre_call_soon_threadsafe(),
- * GYRE_SPAWN_THREADSAFE() and what else thread_future.h and thread_queue.h say.
+ * In a job no function of the loop may be used but the thread-safe ones:
+ * gyre_call_soon_threadsafe(), GYRE_SPAWN_THREADSAFE() and what else thread_future.h and
+ * thread_queue.h say.
  *
  * Python names: concurrent.futures.ThreadPoolExecutor, asyncio.to_thread, loop.run_in_executor.
  */
@@ -88,14 +89,15 @@ GYRE_API gyre_executor *gyre_executor_ref(gyre_executor *executor); /* any threa
 GYRE_API void gyre_executor_unref(gyre_executor *executor);
 
 /*
- * Awaits the end: from now on nothing can be submitted (GYRE_EEXECUTORSHUTDOWN); waits until the jobs
- * that were are done and the threads have ended, but not longer than timeout_ns (GYRE_FOREVER; 0 and
- * less: does not wait). cancel_jobs: removes those that wait for a thread, which ends their awaits
- * and futures with GYRE_ECANCELLED, and tells those that run. shutdown(wait, cancel_futures).
+ * Awaits the end: from now on nothing can be submitted (GYRE_EEXECUTORSHUTDOWN); waits until the
+ * jobs that were are done and the threads have ended, but not longer than timeout_ns (GYRE_FOREVER;
+ * 0 and less: does not wait). cancel_jobs: removes those that wait for a thread, which ends their
+ * awaits and futures with GYRE_ECANCELLED, and tells those that run. shutdown(wait,
+ * cancel_futures).
  *
  * Gives 0 when all has ended, else the number of jobs that were abandoned: they go on in their
- * threads, which end afterwards. Cancelled: GYRE_ECANCELLED, and the shutdown goes on. May be called
- * again. The executor is kept while it waits; the reference stays the caller's.
+ * threads, which end afterwards. Cancelled: GYRE_ECANCELLED, and the shutdown goes on. May be
+ * called again. The executor is kept while it waits; the reference stays the caller's.
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_executor_shutdown(gyre_executor *executor,
                                                          int64_t timeout_ns, bool cancel_jobs);
@@ -166,22 +168,23 @@ GYRE_API bool gyre_job_cancelled(void);
 /* ---- the loop's default executor ---- */
 
 /*
- * The executor that gyre_to_thread() and NULL stand for, borrowed: made when it is first asked for, with
- * threads named "gyre-N". In the loop's thread. NULL: memory is short, the loop is closing, or it was
- * shut down.
+ * The executor that gyre_to_thread() and NULL stand for, borrowed: made when it is first asked for,
+ * with threads named "gyre-N". In the loop's thread. NULL: memory is short, the loop is closing, or
+ * it was shut down.
  */
 GYRE_API gyre_executor *gyre_loop_default_executor(gyre_loop *loop);
 
 /*
- * Replaces it; the loop takes a reference of its own, and gives its reference to the old one back. NULL:
- * a new one is made when it is needed. Gives 0; -ENOMEM; GYRE_ELOOPCLOSED. set_default_executor().
+ * Replaces it; the loop takes a reference of its own, and gives its reference to the old one back.
+ * NULL: a new one is made when it is needed. GYRE_RUN() shuts it down at its end, whoever else uses
+ * it, as asyncio.run() does. Gives 0; -ENOMEM; GYRE_ELOOPCLOSED. set_default_executor().
  */
 GYRE_API int64_t gyre_loop_set_default_executor(gyre_loop *loop, gyre_executor *executor);
 
 /*
  * gyre_executor_shutdown() for the default executor of the running loop, without cancelling jobs;
- * afterwards the loop has none and makes none. GYRE_RUN() does this at its end, see gyre_run_options.
- * shutdown_default_executor().
+ * afterwards the loop has none and makes none. GYRE_RUN() does this at its end, see
+ * gyre_run_options. shutdown_default_executor().
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_loop_shutdown_default_executor(int64_t timeout_ns);
 
@@ -199,20 +202,22 @@ typedef struct gyre_executor_map_options {
 } gyre_executor_map_options;
 
 /*
- * Calls the function for each argument, several at a time, and gives the results in the order of the
- * arguments, whichever is done first. Executor.map() with its buffersize.
+ * Calls the function for each argument, several at a time, and gives the results in the order of
+ * the arguments, whichever is done first. Executor.map() with its buffersize.
  *
- *     GYRE_TRY(gyre_executor_map_new(&options, &self->map))      not awaited: an int64_t
+ *     self->rc = gyre_executor_map_new(&options, &self->map);
+ *     ...
  *     for (;;) {
  *         GYRE_AWAIT(self->rc, gyre_executor_map_next(self->map));
  *         if (self->rc == GYRE_ESTOPITERATION)
  *             break;
- *     ...
+ *         ...
+ *     }
  *     GYRE_FINALLY;
  *     GYRE_AWAIT(self->ignored, gyre_executor_map_close(self->map));
  *
- * *out_map: new, of the running loop. Errors: -ENOMEM, GYRE_EEXECUTORSHUTDOWN, GYRE_ELOOPCLOSED; then
- * all arguments were released.
+ * *out_map: new, of the running loop. Errors: -ENOMEM, GYRE_EEXECUTORSHUTDOWN, GYRE_ELOOPCLOSED;
+ * then all arguments were released.
  */
 GYRE_API GYRE_MUST_USE int64_t gyre_executor_map_new(const gyre_executor_map_options *options,
                                                      gyre_executor_map **out_map);

@@ -42,7 +42,9 @@ static void note_cancel(gyre_task *task, gyre_error *detail)
     gyre_error_unref(old);
 }
 
-/* A job that must be waited for is told so, and the task stays; else the task goes on without it. */
+/*
+ * A job that must be waited for is told so, and the task stays; else the task goes on without it.
+ */
 static bool cancel_job(gyre_task *task, gyre_error *detail)
 {
     gyre__job *job = task->wait.slot.data;

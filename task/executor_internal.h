@@ -79,8 +79,8 @@ struct gyre__job {
 /* ---- executor.c ---- */
 
 /*
- * Queues a job, or gives it to a thread. 0; GYRE_EEXECUTORSHUTDOWN, GYRE_EQFULL (if `bounded`), -EAGAIN,
- * GYRE_EFORKED: it is still the caller's.
+ * Queues a job, or gives it to a thread. 0; GYRE_EEXECUTORSHUTDOWN, GYRE_EQFULL (if `bounded`),
+ * -EAGAIN, GYRE_EFORKED: it is still the caller's.
  */
 int64_t gyre__executor_add(gyre_executor *executor, gyre__job *job, bool bounded);
 
@@ -103,15 +103,18 @@ void gyre__executor_leave(gyre__worker *worker);
 /* ---- executor_job.c ---- */
 
 /*
- * A job for the running loop, or with portal NULL for none. -ENOMEM, and the argument is released. The
- * executor is kept.
+ * A job for the running loop, or with portal NULL for none. -ENOMEM, and the argument is released.
+ * The executor is kept.
  */
 gyre__job *gyre__job_new(gyre__portal *portal, gyre_executor *executor, const gyre_job *def);
 
 /* Releases an argument that no job took over. */
 void gyre__job_refuse(const gyre_job *def);
 
-/* Frees a job that no thread has: releases its argument if it did not run, drops its value if nobody took it. */
+/*
+ * Frees a job that no thread has: releases its argument if it did not run, drops its value if
+ * nobody took it.
+ */
 void gyre__job_free(gyre__job *job);
 
 /* In a thread: runs the function, then delivers. */
@@ -137,8 +140,8 @@ typedef enum gyre__job_fate {
 } gyre__job_fate;
 
 /*
- * In the loop's thread: the job is to end. While the loop closes this waits for what would stay. The client
- * leaves the portal unless the job stays.
+ * In the loop's thread: the job is to end. While the loop closes this waits for what would stay.
+ * The client leaves the portal unless the job stays.
  */
 gyre__job_fate gyre__job_cancel(gyre__job *job);
 
@@ -147,14 +150,16 @@ gyre__job_fate gyre__job_close(gyre__job *job);
 
 /* ---- executor_await.c ---- */
 
-/* Parks the running task until the job, which a thread will end, has arrived; takes the job over. */
+/*
+ * Parks the running task until the job, which a thread will end, has arrived; takes the job over.
+ */
 GYRE_MUST_USE gyre_await gyre__job_park(gyre_task *task, gyre__job *job);
 
 /* ---- executor_submit.c ---- */
 
 /*
- * For futures of gyre_executor_submit() that were cancelled, and NULL: waits until no thread has their
- * argument any more. Result 0; cannot be cancelled.
+ * For futures of gyre_executor_submit() that were cancelled, and NULL: waits until no thread has
+ * their argument any more. Result 0; cannot be cancelled.
  */
 GYRE_MUST_USE gyre_await gyre__job_await_end(gyre_future *future);
 

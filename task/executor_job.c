@@ -5,7 +5,7 @@
 #include "../loop/alloc.h"
 #include "executor_internal.h"
 
-enum { LOOK_UP_NS = 10000000 };
+enum { LOOK_UP_NS = 50000000 };
 
 /* What runs in this thread. */
 static _Thread_local const gyre__job *running_job;
@@ -154,8 +154,8 @@ static void become_free(const gyre__job *job)
 }
 
 /*
- * The argument ends here, with the function: whoever gets the result must not find it half gone. A job that
- * was told before it could start does not start.
+ * The argument ends here, with the function: whoever gets the result must not find it half gone. A
+ * job that was told before it could start does not start.
  */
 void gyre__job_run(gyre__job *job)
 {
@@ -191,7 +191,10 @@ void gyre__job_end(gyre__job *job, int64_t result)
 
 /* ---- in the loop's thread ---- */
 
-/* Under the lock. While the loop closes the argument's owner is about to go, so the thread is waited for. */
+/*
+ * Under the lock. While the loop closes the argument's owner is about to go, so the thread is
+ * waited for.
+ */
 static gyre__job_fate give_up(gyre__job *job, bool may_stay)
 {
     if (!job->over && !job->borrowed) {

@@ -108,7 +108,10 @@ static void step(gyre_executor_map *map)
     *place(map, map->taken++) = NULL;
 }
 
-/* Newest first: calls without a thread go before those that run make room. Those with borrowed arguments are waited for by the close. */
+/*
+ * Newest first: calls without a thread go before those that run make room. Those with borrowed
+ * arguments are waited for by the close.
+ */
 static void cancel_rest(gyre_executor_map *map)
 {
     map->over = true;
@@ -131,7 +134,10 @@ struct map_next {
     int64_t rc;
 };
 
-/* The next task may take it again: this one was cancelled, not the call; or no shield could be made. */
+/*
+ * The next task may take it again: this one was cancelled, not the call; or no shield could be
+ * made.
+ */
 static bool was_not_taken(const struct map_next *self)
 {
     return self->call && (!self->shield || (self->rc == GYRE_ECANCELLED &&

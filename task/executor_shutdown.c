@@ -84,7 +84,10 @@ void gyre__executor_leave(gyre__worker *worker)
     gyre__executor_drop(executor);
 }
 
-/* Who waits for the end joins those that have ended by then; the others see to themselves. Gives what is left. */
+/*
+ * Who waits for the end joins those that have ended by then; the others see to themselves. Gives
+ * what is left.
+ */
 static int64_t join(gyre_executor *executor)
 {
     int64_t left;

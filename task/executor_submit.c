@@ -155,7 +155,10 @@ static void job_ended(gyre__node *node)
     gyre__task_step(GYRE__CONTAINER(node, gyre_task, wait.on.callback.node));
 }
 
-/* The request is kept for the next await. While the loop closes the thread is waited for, and wakes the task. */
+/*
+ * The request is kept for the next await. While the loop closes the thread is waited for, and wakes
+ * the task.
+ */
 static bool cancel_wait(gyre_task *task, gyre_error *detail)
 {
     gyre_future *future = task->wait.on.future;

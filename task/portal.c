@@ -30,8 +30,8 @@ void gyre__portal_unref(gyre__portal *portal)
 }
 
 /*
- * Newest first, so that jobs without a thread go before those that run make room for them. Clients that wait
- * for threads do so before the loop's reference to the default executor goes.
+ * Newest first, so that jobs without a thread go before those that run make room for them. Clients
+ * that wait for threads do so before the loop's reference to the default executor goes.
  */
 static void close_portal(gyre_loop *loop, gyre__close_hook *hook)
 {

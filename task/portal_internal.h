@@ -1,8 +1,9 @@
 /*
  * Portals: the way of other threads to a loop that may be closed at any moment.
  *
- * A portal is an object of its own that lives as long as any thread has a reference. It knows the loop until
- * that closes; a post goes through its lock, so that the loop cannot go in the middle of it.
+ * A portal is an object of its own that lives as long as any thread has a reference. It knows the
+ * loop until that closes; a post goes through its lock, so that the loop cannot go in the middle of
+ * it.
  */
 #ifndef GYRE_TASK_PORTAL_INTERNAL_H
 #define GYRE_TASK_PORTAL_INTERNAL_H
@@ -44,12 +45,16 @@ void gyre__condition_init(pthread_cond_t *condition);
 uint64_t gyre__thread_deadline(int64_t timeout_ns);
 
 /*
- * Under the lock: waits for a condition of gyre__condition_init(). 0, also for no reason; GYRE_ETIMEOUT; in
- * a job GYRE_ECANCELLED soon after it was told to end, as what it waits for may be waiting for its end.
+ * Under the lock: waits for a condition of gyre__condition_init(). 0, also for no reason;
+ * GYRE_ETIMEOUT; in a job GYRE_ECANCELLED soon after it was told to end, as what it waits for may
+ * be waiting for its end.
  */
 int64_t gyre__thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t deadline);
 
-/* The portal of a loop that is not closing, made when it is first asked for; borrowed. NULL: no memory. */
+/*
+ * The portal of a loop that is not closing, made when it is first asked for; borrowed. NULL: no
+ * memory.
+ */
 gyre__portal *gyre__portal_of(gyre_loop *loop);
 
 /* The same without making one. */
@@ -74,7 +79,10 @@ static inline void gyre__portal_changed(gyre__portal *portal)
         pthread_cond_broadcast(&portal->changed);
 }
 
-/* A client enters: the loop is held unless it is idle, and calls `close` if it closes before the client leaves. */
+/*
+ * A client enters: the loop is held unless it is idle, and calls `close` if it closes before the
+ * client leaves.
+ */
 static inline void gyre__portal_enter(gyre__portal *portal, gyre__portal_client *client)
 {
     gyre__list_append(&portal->clients, &client->link);

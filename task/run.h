@@ -11,7 +11,8 @@ GYRE_BEGIN_DECLS
 typedef struct gyre_run_options {
     gyre_loop_options loop; /* of the loop that is made */
     bool keep_sigint;       /* leave SIGINT alone */
-    int64_t executor_timeout_ns; /* how long to wait for jobs of the default executor; 0: 5 minutes */
+    int64_t executor_timeout_ns; /* how long to wait for jobs of the default executor at
+                                    the end; 0: 5 minutes; less: not at all */
     bool keep_sigterm;      /* leave SIGTERM alone */
     void (*on_loop)(gyre_loop *loop, void *arg); /* called with the new loop before anything runs; may be NULL */
     void *arg;

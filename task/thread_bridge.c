@@ -1,4 +1,7 @@
-/* Bridges between a loop and thread futures: spawning from a thread, following a future, wrapping one. */
+/*
+ * Bridges between a loop and thread futures: spawning from a thread, following a future, wrapping
+ * one.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -61,7 +64,10 @@ static void followed_to_the_end(gyre__node *node)
     unref_follower(follower);
 }
 
-/* The loop closes: an entry of a done future is in the ready queue, which is gone through after this. */
+/*
+ * The loop closes: an entry of a done future is in the ready queue, which is gone through after
+ * this.
+ */
 static void close_follower(gyre__portal_client *client)
 {
     struct follower *follower = GYRE__CONTAINER(client, struct follower, client);

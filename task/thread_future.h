@@ -15,7 +15,8 @@
  * A thread future is pending, then once and for good done or cancelled. Every function here but
  * those that name a loop's future may be called from any thread. Futures are counted.
  *
- * Between two loops: gyre_thread_future_follow() in the thread of one, gyre_wrap_future() in that of the other.
+ * Between two loops: gyre_thread_future_follow() in the thread of one, gyre_wrap_future() in that
+ * of the other.
  *
  * Python names: concurrent.futures.Future, asyncio.run_coroutine_threadsafe, asyncio.wrap_future.
  */
@@ -51,8 +52,8 @@ GYRE_API int64_t gyre_thread_future_set_exception(gyre_thread_future *future, in
 
 /*
  * Cancels it at once, and asks what would have completed it to end: the task of
- * GYRE_SPAWN_THREADSAFE() is cancelled in its loop, or never starts; a job is removed or told; a future
- * that is followed is cancelled. 1; 0 when it was done already. cancel().
+ * GYRE_SPAWN_THREADSAFE() is cancelled in its loop, or never starts; a job is removed or told; a
+ * future that is followed is cancelled. 1; 0 when it was done already. cancel().
  */
 GYRE_API int64_t gyre_thread_future_cancel(gyre_thread_future *future);
 
@@ -63,11 +64,11 @@ GYRE_API bool gyre_thread_future_cancelled(gyre_thread_future *future); /* cance
 
 /*
  * Blocks the calling thread until it is done, at most timeout_ns (GYRE_FOREVER; 0 and less: only
- * looks). result(timeout). Gives the value or the error, whose detail becomes gyre_error_current() of
- * this thread; GYRE_ETIMEOUT, and the future goes on; GYRE_ECANCELLED, of the future or in a job that
- * was told to end (gyre_job_cancelled()), so that closing a loop never waits in a circle; GYRE_ESTATE, without
- * waiting, where a loop is running in this thread and the future is pending: it would stand
- * still, perhaps for good. Use gyre_wrap_future() there.
+ * looks). result(timeout). Gives the value or the error, whose detail becomes gyre_error_current()
+ * of this thread; GYRE_ETIMEOUT, and the future goes on; GYRE_ECANCELLED, of the future or in a job
+ * that was told to end (gyre_job_cancelled()), so that closing a loop never waits in a circle;
+ * GYRE_ESTATE, without waiting, where a loop is running in this thread and the future is pending:
+ * it would stand still, perhaps for good. Use gyre_wrap_future() there.
  */
 GYRE_API int64_t gyre_thread_future_wait(gyre_thread_future *future, int64_t timeout_ns);
 
@@ -85,11 +86,11 @@ GYRE_API GYRE_MUST_USE gyre_thread_future *gyre__spawn_threadsafe(gyre_loop *loo
  * From any thread: spawns the coroutine in the loop, which must not be closed meanwhile:
  * GYRE_SPAWN_THREADSAFE(loop, name, .argument = value, ...). run_coroutine_threadsafe().
  *
- * Gives a future of its result, new reference; NULL when memory is short or the loop is closed. When the
- * loop closes before the coroutine could start the future is done with GYRE_ELOOPCLOSED; -ENOMEM if memory was
- * short then; in both cases and when it was cancelled before, nothing took over what the arguments own.
- * A running task that is cancelled, also by the closing of its loop, cancels the future.
- * What a thread spawns starts in that order.
+ * Gives a future of its result, new reference; NULL when memory is short or the loop is closed.
+ * When the loop closes before the coroutine could start the future is done with GYRE_ELOOPCLOSED;
+ * -ENOMEM if memory was short then; in both cases and when it was cancelled before, nothing took
+ * over what the arguments own. A running task that is cancelled, also by the closing of its loop,
+ * cancels the future. What a thread spawns starts in that order.
  */
 #define GYRE_SPAWN_THREADSAFE(loop_, ...)                                                          \
     gyre__spawn_threadsafe((loop_), GYRE__CORO_OF(__VA_ARGS__), GYRE__FRAME(__VA_ARGS__),          \
@@ -98,8 +99,8 @@ GYRE_API GYRE_MUST_USE gyre_thread_future *gyre__spawn_threadsafe(gyre_loop *loo
 #endif
 
 /*
- * A thread future that ends as the loop's future or task (borrowed) does, new reference; in the thread
- * of that loop. Its error counts as retrieved. Cancelling the thread future cancels the
+ * A thread future that ends as the loop's future or task (borrowed) does, new reference; in the
+ * thread of that loop. Its error counts as retrieved. Cancelling the thread future cancels the
  * loop's. NULL: memory is short or the loop is closing.
  */
 GYRE_API GYRE_MUST_USE gyre_thread_future *gyre_thread_future_follow(gyre_future *future);

@@ -10,7 +10,10 @@
 
 /* What will complete a thread future; it is found there until the future is done. */
 typedef struct gyre__source {
-    /* Any thread, with the future's lock: asks it to end. True: `let_go` must follow without the lock. */
+    /*
+     * Any thread, with the future's lock: asks it to end. True: `let_go` must follow without the
+     * lock.
+     */
     bool (*cancel)(struct gyre__source *source);
     void (*let_go)(struct gyre__source *source);
 } gyre__source;
@@ -33,7 +36,9 @@ struct gyre_thread_future {
     gyre__link observers;
 };
 
-/* Completes it with a value or any error. detail: moved. False if it is done already. Any thread. */
+/*
+ * Completes it with a value or any error. detail: moved. False if it is done already. Any thread.
+ */
 bool gyre__thread_future_complete(gyre_thread_future *future, int64_t result, gyre_error *detail);
 
 /* Where to ask for an end; false if the future is done already. */

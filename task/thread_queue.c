@@ -1,4 +1,7 @@
-/* Queues between tasks and threads: a ring under a lock; threads wait in conditions, tasks in lines. */
+/*
+ * Queues between tasks and threads: a ring under a lock; threads wait in conditions, tasks in
+ * lines.
+ */
 #include "thread_queue.h"
 
 #include <errno.h>
@@ -198,7 +201,10 @@ static int64_t bind_loop(gyre_thread_queue *queue, gyre_loop *loop)
     return queue->portal == portal ? 0 : GYRE_EWRONGLOOP;
 }
 
-/* Does it, or stands in line; in the same section, so that nothing comes in between. The loop is held meanwhile. */
+/*
+ * Does it, or stands in line; in the same section, so that nothing comes in between. The loop is
+ * held meanwhile.
+ */
 static int64_t operate_or_line_up(gyre_thread_queue *queue, struct end *end, operation *operate,
                                   gyre_task *task)
 {

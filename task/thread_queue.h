@@ -6,9 +6,9 @@
  *     gyre_thread_queue_get_blocking(q, &item, timeout);      GYRE_TRY(gyre_thread_queue_put(q, item));
  *
  * Items are pointers, first in first out. Putting moves an item into the queue, getting moves it
- * out; none is lost, whatever is cancelled. All its tasks belong to one loop, the first that waited.
- * For tasks among themselves gyre_queue is faster; where a thread only puts and must never wait there is
- * gyre_queue_put_threadsafe().
+ * out; none is lost, whatever is cancelled. All its tasks belong to one loop, the first that
+ * waited. For tasks among themselves gyre_queue is faster; where a thread only puts and must never
+ * wait there is gyre_queue_put_threadsafe().
  *
  * Python names: queue.Queue between threads, as janus.Queue with asyncio.
  */
@@ -26,9 +26,9 @@ GYRE_BEGIN_DECLS
 typedef struct gyre_thread_queue gyre_thread_queue;
 
 /*
- * A queue of up to maxsize items (1 to 2^24), whose memory is taken here. release: gets what nobody took
- * when the queue ends or is shut down at once, in any thread; NULL: nothing is done. *out_queue: new
- * reference. Errors: -ENOMEM, -EINVAL.
+ * A queue of up to maxsize items (1 to 2^24), whose memory is taken here. release: gets what nobody
+ * took when the queue ends or is shut down at once, in any thread; NULL: nothing is done.
+ * *out_queue: new reference. Errors: -ENOMEM, -EINVAL.
  */
 GYRE_API GYRE_MUST_USE int64_t gyre_thread_queue_new(size_t maxsize, void (*release)(void *item),
                                                      gyre_thread_queue **out_queue);
@@ -42,19 +42,31 @@ GYRE_API void gyre_thread_queue_unref(gyre_thread_queue *queue);
 /* 0: the item was moved; GYRE_EQFULL, GYRE_EQSHUTDOWN: it is still the caller's. put_nowait(). */
 GYRE_API GYRE_MUST_USE int64_t gyre_thread_queue_put_nowait(gyre_thread_queue *queue, void *item);
 
-/* 0 and the item in *out_item; GYRE_EQEMPTY; GYRE_EQSHUTDOWN once it is shut down and empty. get_nowait(). */
+/*
+ * 0 and the item in *out_item; GYRE_EQEMPTY; GYRE_EQSHUTDOWN once it is shut down and empty.
+ * get_nowait().
+ */
 GYRE_API GYRE_MUST_USE int64_t gyre_thread_queue_get_nowait(gyre_thread_queue *queue,
                                                             void **out_item);
 
 /* ---- from a thread, waiting ---- */
 
-/* At most timeout_ns; GYRE_FOREVER. A job that is told to end (gyre_job_cancelled()) gets GYRE_ECANCELLED. */
+/*
+ * At most timeout_ns; GYRE_FOREVER. A job that is told to end (gyre_job_cancelled()) gets
+ * GYRE_ECANCELLED.
+ */
 
-/* As put_nowait, but GYRE_ETIMEOUT. GYRE_ESTATE if it would have to wait where a loop is running. put(). */
+/*
+ * As put_nowait, but GYRE_ETIMEOUT. GYRE_ESTATE if it would have to wait where a loop is running.
+ * put().
+ */
 GYRE_API GYRE_MUST_USE int64_t gyre_thread_queue_put_blocking(gyre_thread_queue *queue, void *item,
                                                               int64_t timeout_ns);
 
-/* As get_nowait, but GYRE_ETIMEOUT. GYRE_ESTATE if it would have to wait where a loop is running. get(). */
+/*
+ * As get_nowait, but GYRE_ETIMEOUT. GYRE_ESTATE if it would have to wait where a loop is running.
+ * get().
+ */
 GYRE_API GYRE_MUST_USE int64_t gyre_thread_queue_get_blocking(gyre_thread_queue *queue,
                                                               void **out_item, int64_t timeout_ns);
 
@@ -69,15 +81,16 @@ GYRE_API GYRE_MUST_USE gyre_await gyre_thread_queue_put(gyre_thread_queue *queue
 
 /*
  * Gets, waiting while it is empty. *out_item: written when the result is 0; it must be there until
- * then: in a frame. Errors as gyre_thread_queue_put(); GYRE_EQSHUTDOWN once it is empty, too. get().
+ * then: in a frame. Errors as gyre_thread_queue_put(); GYRE_EQSHUTDOWN once it is empty, too.
+ * get().
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_thread_queue_get(gyre_thread_queue *queue, void **out_item);
 
 /* ---- any thread ---- */
 
 /*
- * No more can be put: GYRE_EQSHUTDOWN, also to those who wait; getting gives it once the queue is empty.
- * immediate: what is in it is released. shutdown().
+ * No more can be put: GYRE_EQSHUTDOWN, also to those who wait; getting gives it once the queue is
+ * empty. immediate: what is in it is released. shutdown().
  */
 GYRE_API void gyre_thread_queue_shutdown(gyre_thread_queue *queue, bool immediate);
 

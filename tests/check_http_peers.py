@@ -98,6 +98,7 @@ GYRE_CORO(probe)
         self->body = NULL;
         GYRE_AWAIT(self->n, gyre_http_response_close(self->response));
         self->response = NULL;
+        GYRE_TRY(gyre_sleep(GYRE_MS(5))); /* so that the connection is looked at before it is used again */
     }
     GYRE_FINALLY;
     free(self->sent);
@@ -269,14 +270,17 @@ def python_server(handler, cert=None):
 
 
 def check_python(report, folder, cert):
-    requests = ('GET', '{}/', None), ('GET', '{}/gzip', None), ('POST', '{}/', LARGE), ('GET', '{}/eof', None)
+    requests = ('GET', '{}/', None), ('GET', '{}/gzip', None), ('POST', '{}/', LARGE), (
+        'GET', '{}/eof', None)
     wanted = [('200|reused=0', LARGE), ('200|decoded=1|reused=1', TEXT), ('200|reused=1', LARGE),
               ('200|reused=1', LARGE)]
     for name, handler, own_cert in (('http.server', Handler, None), ('http.server over TLS', Handler, cert)):
         with python_server(handler, own_cert) as url:
             answers = ask(folder, *((m, u.format(url), b) for m, u, b in requests),
                           cacert=own_cert[0] if own_cert else '-')
-            report.check(name, expect(answers, *wanted))
+            # Python ends a TLS connection without close_notify: such an end is no end of a body.
+            end = ('GYRE_ETLSTRUNCATED', None) if own_cert else wanted[3]
+            report.check(name, expect(answers, *wanted[:3], end))
     with python_server(Old) as url:
         answers = ask(folder, *((m, u.format(url), b) for m, u, b in requests))
         report.check('http.server, HTTP/1.0', expect(

@@ -15,7 +15,8 @@
 
 static script server;
 
-#define START(replies_) assert_int_equal(script_start(&server, replies_, sizeof(replies_) / sizeof(replies_[0])), 0)
+#define START(replies_)                                                                            \
+    assert_int_equal(script_start(&server, replies_, sizeof(replies_) / sizeof(replies_[0])), 0)
 
 static gyre_http_client *new_client(const gyre_http_client_options *options)
 {
@@ -75,7 +76,8 @@ GYRE_CORO(main_simple)
         {.bytes = "HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nX-A: 1\r\nx-a: 2\r\n\r\nhello"},
         {.bytes = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"},
         {.bytes = "HTTP/1.1 204 No Content\r\n\r\n"},
-        {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nT: end\r\n\r\n"},
+        {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+                  "chunked\r\n\r\n3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nT: end\r\n\r\n"},
         {.bytes = "HTTP/1.0 200 OK\r\n\r\nuntil the end", .then = SCRIPT_CLOSE},
     };
 
@@ -115,7 +117,8 @@ GYRE_CORO(main_simple)
     GYRE_TRY(gyre_http_response_read_all(self->response, 0, &self->body, &self->size));
     assert_string_equal(self->body, "abcdefg");
     assert_int_equal(self->size, 7);
-    assert_string_equal(gyre_http_headers_get(gyre_http_response_trailers(self->response), "t"), "end");
+    assert_string_equal(gyre_http_headers_get(gyre_http_response_trailers(self->response), "t"),
+                        "end");
     gyre_free(self->body);
     gyre_http_response_free(self->response);
     assert_int_equal(server.connections, 1);
@@ -173,7 +176,8 @@ static int64_t refused(struct main_headers *self, const char *name, const char *
 
 GYRE_CORO(main_headers)
 {
-    static const script_reply replies[] = {{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}};
+    static const script_reply replies[] = {
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}};
 
     GYRE_BEGIN;
     START(replies);
@@ -278,13 +282,14 @@ GYRE_CORO(main_wrong)
     GYRE_AWAIT(self->n, gyre_http_client_close(self->client));
     script_stop(&server);
     if (self->got != self->expected)
-        fail_msg("expected %s, got %s (%d): %s", gyre_err_name(self->expected), gyre_err_name(self->got),
-                 (int)self->got, self->reply->bytes);
+        fail_msg("expected %s, got %s (%d): %s", gyre_err_name(self->expected),
+                 gyre_err_name(self->got), (int)self->got, self->reply->bytes);
     GYRE_END;
 }
 
 #define HEAD(...) "HTTP/1.1 200 OK\r\n" __VA_ARGS__ "\r\n"
-#define TEN_HEADERS "a: 1\r\nb: 1\r\nc: 1\r\nd: 1\r\ne: 1\r\nf: 1\r\ng: 1\r\nh: 1\r\ni: 1\r\nj: 1\r\n"
+#define TEN_HEADERS                                                                                \
+    "a: 1\r\nb: 1\r\nc: 1\r\nd: 1\r\ne: 1\r\nf: 1\r\ng: 1\r\nh: 1\r\ni: 1\r\nj: 1\r\n"
 
 static void wrong_answers(void **state)
 {
@@ -296,26 +301,36 @@ static void wrong_answers(void **state)
         {{.bytes = "", .then = SCRIPT_CLOSE}, GYRE_EHTTPINCOMPLETE},
         {{.bytes = "HTTP/1.1 200 OK\r\nContent-Le", .then = SCRIPT_CLOSE}, GYRE_EHTTPINCOMPLETE},
         {{.bytes = "SSH-2.0-OpenSSH\r\n", .then = SCRIPT_CLOSE}, GYRE_EHTTPSYNTAX},
-        {{.bytes = HEAD("Content-Length: 10\r\n") "short", .then = SCRIPT_CLOSE}, GYRE_EHTTPINCOMPLETE},
+        {{.bytes = HEAD("Content-Length: 10\r\n") "short", .then = SCRIPT_CLOSE},
+         GYRE_EHTTPINCOMPLETE},
         {{.bytes = HEAD("Content-Length: 10\r\n") "short", .then = SCRIPT_RESET}, -ECONNRESET},
         {{.bytes = HEAD("Content-Length: 5\r\nContent-Length: 6\r\n") "short"}, GYRE_EHTTPFRAMING},
-        {{.bytes = HEAD("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") "short"}, GYRE_EHTTPFRAMING},
+        {{.bytes = HEAD("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") "short"},
+         GYRE_EHTTPFRAMING},
         {{.bytes = HEAD("Content-Length: -5\r\n") "short"}, GYRE_EHTTPFRAMING},
         {{.bytes = HEAD("Bad Name: 5\r\n") "short"}, GYRE_EHTTPSYNTAX},
         {{.bytes = HEAD("Transfer-Encoding: chunked\r\n") "5\r\nshort\r\n", .then = SCRIPT_CLOSE},
          GYRE_EHTTPINCOMPLETE},
-        {{.bytes = HEAD("Transfer-Encoding: chunked\r\n") "5\r\nshort\r\nxyz\r\n", .then = SCRIPT_CLOSE},
+        {{.bytes = HEAD("Transfer-Encoding: chunked\r\n") "5\r\nshort\r\nxyz\r\n",
+          .then = SCRIPT_CLOSE},
          GYRE_EHTTPSYNTAX},
-        {{.bytes = HEAD("Transfer-Encoding: chunked\r\n") "4\r\nshort\r\n0\r\n\r\n", .then = SCRIPT_CLOSE},
+        {{.bytes = HEAD("Transfer-Encoding: chunked\r\n") "4\r\nshort\r\n0\r\n\r\n",
+          .then = SCRIPT_CLOSE},
          GYRE_EHTTPSYNTAX},
-        {{.bytes = "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"}, GYRE_EHTTPSYNTAX},
+        {{.bytes = "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"},
+         GYRE_EHTTPSYNTAX},
         {{.bytes = HEAD(TEN_HEADERS TEN_HEADERS "x: y\r\n")}, GYRE_EHTTPFIELDS},
         {{.bytes = huge}, GYRE_EHTTPFIELDS},
         {{.bytes = HEAD("Content-Length: 101\r\n"), .then = SCRIPT_STALL}, GYRE_EHTTPBODY},
-        {{.bytes = HEAD("Transfer-Encoding: chunked\r\n"), .repeat = 1000000, .tail = "5\r\nabcde\r\n"},
+        {{.bytes = HEAD("Transfer-Encoding: chunked\r\n"),
+          .repeat = 1000000,
+          .tail = "5\r\nabcde\r\n"},
          GYRE_EHTTPBODY},
-        {{.bytes = "HTTP/1.0 200 OK\r\n\r\n", .repeat = 1000000, .tail = "abcdefghij"}, GYRE_EHTTPBODY},
-        {{.bytes = "HTTP/1.1 100 Continue\r\n\r\n", .repeat = 1000, .tail = "HTTP/1.1 100 Continue\r\n\r\n"},
+        {{.bytes = "HTTP/1.0 200 OK\r\n\r\n", .repeat = 1000000, .tail = "abcdefghij"},
+         GYRE_EHTTPBODY},
+        {{.bytes = "HTTP/1.1 100 Continue\r\n\r\n",
+          .repeat = 1000,
+          .tail = "HTTP/1.1 100 Continue\r\n\r\n"},
          GYRE_EHTTPSYNTAX},
     };
 
@@ -323,8 +338,8 @@ static void wrong_answers(void **state)
     strcpy(huge, "HTTP/1.1 200 OK\r\nX: ");
     memset(huge + strlen(huge), 'x', 5000);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        assert_int_equal(GYRE_RUN(main_wrong, .reply = &cases[i].reply, .expected = cases[i].expected,
-                                  .body_limit = 100),
+        assert_int_equal(GYRE_RUN(main_wrong, .reply = &cases[i].reply,
+                                  .expected = cases[i].expected, .body_limit = 100),
                          0);
 }
 
@@ -332,22 +347,22 @@ static void wrong_answers(void **state)
 static void trickle(void **state)
 {
     static const script_reply replies[] = {
-        {.bytes = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-         "3\r\nabc\r\n0\r\n\r\n",
+        {.bytes = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 "
+                  "OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                  "3\r\nabc\r\n0\r\n\r\n",
          .trickle_ns = 1},
     };
 
     (void)state;
-    assert_int_equal(GYRE_RUN(main_wrong, .reply = replies, .expected = 200003, .body_limit = 3), 0);
+    assert_int_equal(GYRE_RUN(main_wrong, .reply = replies, .expected = 200003, .body_limit = 3),
+                     0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers),
-        cmocka_unit_test(what_goes_out),
-        cmocka_unit_test(authorization),
-        cmocka_unit_test(wrong_answers),
+        cmocka_unit_test(answers),       cmocka_unit_test(what_goes_out),
+        cmocka_unit_test(authorization), cmocka_unit_test(wrong_answers),
         cmocka_unit_test(trickle),
     };
 

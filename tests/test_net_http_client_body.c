@@ -16,13 +16,14 @@
 #include "task/sleep.h"
 #include "task/timeout.h"
 
-#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define OK       "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
 
 static script server;
 static gyre_http_client *client;
 
-static void set_up(const script_reply *replies, size_t count, const gyre_http_client_options *options)
+static void set_up(const script_reply *replies, size_t count,
+                   const gyre_http_client_options *options)
 {
     assert_int_equal(script_start(&server, replies, count), 0);
     assert_int_equal(gyre_http_client_new(gyre_loop_current(), options, &client), 0);
@@ -92,7 +93,7 @@ GYRE_CORO(ask)
     GYRE_AWAIT(self->n, gyre_http_response_close(self->response));
     GYRE_END;
 }
-#define ASK(...) GYRE_CALL(ask, .request = {__VA_ARGS__})
+#define ASK(...)  GYRE_CALL(ask, .request = {__VA_ARGS__})
 #define MADE(...) .made = true, .produce = {__VA_ARGS__}
 
 /* ---- uploads ---- */
@@ -115,9 +116,10 @@ GYRE_CORO(main_upload)
     GYRE_TRY(GYRE_CALL(ask, MADE(.count = 3, .size = 5, .trailer = 1), .request = {.url = NULL}));
     assert_int_equal(server.body_sizes[1], 15);
     assert_true(script_has(&server, 1, "\r\nTransfer-Encoding: chunked\r\n"));
-    assert_true(script_has(&server, 1, "\r\n\r\n5\r\nxxxxx\r\n5\r\nxxxxx\r\n5\r\nxxxxx\r\n0\r\nX-Sum: 123\r\n\r\n"));
-    GYRE_TRY(GYRE_CALL(ask, MADE(.count = 40, .size = 100000), .request = {.method = "PUT",
-                 .upload_size = 4000000}));
+    assert_true(script_has(
+        &server, 1, "\r\n\r\n5\r\nxxxxx\r\n5\r\nxxxxx\r\n5\r\nxxxxx\r\n0\r\nX-Sum: 123\r\n\r\n"));
+    GYRE_TRY(GYRE_CALL(ask, MADE(.count = 40, .size = 100000),
+                       .request = {.method = "PUT", .upload_size = 4000000}));
     assert_int_equal(server.body_sizes[2], 4000000);
     assert_true(script_has(&server, 2, "PUT / HTTP/1.1\r\n"));
     assert_true(script_has(&server, 2, "Content-Length: 4000000\r\n"));
@@ -125,14 +127,17 @@ GYRE_CORO(main_upload)
     assert_int_equal(server.body_sizes[3], 0);
     assert_int_equal(server.connections, 1);
     /* Lengths that are not kept, and errors of the coroutine, are the request's. */
-    GYRE_AWAIT(self->n, GYRE_CALL(ask, MADE(.count = 3, .size = 5), .request = {.upload_size = 14}));
+    GYRE_AWAIT(self->n,
+               GYRE_CALL(ask, MADE(.count = 3, .size = 5), .request = {.upload_size = 14}));
     assert_int_equal(self->n, GYRE_EHTTPLENGTH);
-    GYRE_AWAIT(self->n, GYRE_CALL(ask, MADE(.count = 3, .size = 5), .request = {.upload_size = 16}));
+    GYRE_AWAIT(self->n,
+               GYRE_CALL(ask, MADE(.count = 3, .size = 5), .request = {.upload_size = 16}));
     assert_int_equal(self->n, GYRE_EHTTPLENGTH);
-    GYRE_AWAIT(self->n, GYRE_CALL(ask, MADE(.count = 3, .size = 5, .fail = GYRE_EUSER(7)), .request = {.url = NULL}));
+    GYRE_AWAIT(self->n, GYRE_CALL(ask, MADE(.count = 3, .size = 5, .fail = GYRE_EUSER(7)),
+                                  .request = {.url = NULL}));
     assert_int_equal(self->n, GYRE_EUSER(7));
-    GYRE_AWAIT(self->n, GYRE_CALL(ask, MADE(.trailer = 1 + GYRE_ESTATE, .size = 1,
-                                                     .count = 1), .request = {.upload_size = 1}));
+    GYRE_AWAIT(self->n, GYRE_CALL(ask, MADE(.trailer = 1 + GYRE_ESTATE, .size = 1, .count = 1),
+                                  .request = {.upload_size = 1}));
     assert_int_equal(self->n, 200);
     assert_int_equal(stats().connections, 1);
     GYRE_FINALLY;
@@ -159,8 +164,10 @@ GYRE_CORO(main_expect)
         {.bytes = OK, .before_body = CONTINUE},
         {.bytes = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n", .early = true},
         {.bytes = OK}, /* never says that it wants the body */
-        {.bytes = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", .before_body = CONTINUE,
-         .early = true, .then = SCRIPT_CLOSE},
+        {.bytes = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n",
+         .before_body = CONTINUE,
+         .early = true,
+         .then = SCRIPT_CLOSE},
     };
 
     GYRE_BEGIN;
@@ -170,7 +177,8 @@ GYRE_CORO(main_expect)
     assert_true(script_has(&server, 0, "Expect: 100-continue\r\n"));
     assert_int_equal(server.body_sizes[0], 4);
     assert_int_equal(stats().idle, 1);
-    GYRE_TRY(self->n, GYRE_CALL(ask, MADE(.count = 1, .size = 1, .running = &self->running), .request = {.expect_continue = true}));
+    GYRE_TRY(self->n, GYRE_CALL(ask, MADE(.count = 1, .size = 1, .running = &self->running),
+                                .request = {.expect_continue = true}));
     assert_int_equal(self->n, 417);
     assert_int_equal(self->running, 0);
     assert_int_equal(stats().connections, 0); /* the body is owed, so it is of no use */
@@ -178,8 +186,8 @@ GYRE_CORO(main_expect)
                           .timeouts.continue_ns = GYRE_MS(20)));
     assert_int_equal(self->n, 200);
     assert_int_equal(server.body_sizes[2], 4);
-    GYRE_TRY(self->n, GYRE_CALL(ask, MADE(.count = 1000, .size = 100000,
-                                                   .running = &self->running), .request = {.expect_continue = true}));
+    GYRE_TRY(self->n, GYRE_CALL(ask, MADE(.count = 1000, .size = 100000, .running = &self->running),
+                                .request = {.expect_continue = true}));
     assert_int_equal(self->n, 413);
     assert_int_equal(self->running, 0);
     GYRE_FINALLY;
@@ -213,9 +221,9 @@ GYRE_CORO(main_early)
     set_up(replies, 2, NULL);
     GYRE_TRY(gyre_http_send(
         client,
-        &(gyre_http_request){
-            .url = server.url,
-            .upload = GYRE_HTTP_BODY(produce, .count = 100, .size = 1000000, .running = &self->running)},
+        &(gyre_http_request){.url = server.url,
+                             .upload = GYRE_HTTP_BODY(produce, .count = 100, .size = 1000000,
+                                                      .running = &self->running)},
         &self->response));
     assert_int_equal(gyre_http_response_status(self->response), 200);
     assert_int_equal(self->running, 1);
@@ -226,9 +234,9 @@ GYRE_CORO(main_early)
     assert_int_equal(self->running, 0);
     assert_int_equal(stats().connections, 0);
     /* Cancelled in mid-upload: the coroutine has ended when the request has. */
-    self->task = GYRE_SPAWN(ask, MADE(.count = 100000, .size = 10,
-                                                                      .pause_ns = GYRE_MS(1),
-                                                                      .running = &self->running), .request = {.url = NULL});
+    self->task = GYRE_SPAWN(
+        ask, MADE(.count = 100000, .size = 10, .pause_ns = GYRE_MS(1), .running = &self->running),
+        .request = {.url = NULL});
     GYRE_TRY(gyre_sleep(GYRE_MS(20)));
     assert_int_equal(self->running, 1);
     gyre_task_cancel(self->task);
@@ -257,8 +265,10 @@ static script_reply pack(const char *coding, int window, const char *data, size_
                          bool chunked)
 {
     static char packed[3000000], message[3100000];
-    z_stream z = {.next_in = (unsigned char *)(uintptr_t)data, .avail_in = (unsigned)size,
-                  .next_out = (unsigned char *)packed, .avail_out = sizeof(packed)};
+    z_stream z = {.next_in = (unsigned char *)(uintptr_t)data,
+                  .avail_in = (unsigned)size,
+                  .next_out = (unsigned char *)packed,
+                  .avail_out = sizeof(packed)};
     size_t at;
 
     assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, window, 9, Z_DEFAULT_STRATEGY), Z_OK);
@@ -296,16 +306,19 @@ GYRE_CORO(main_packed)
     GYRE_BEGIN;
     set_up(&self->reply, 1, &(gyre_http_client_options){.decoded_limit = self->limit});
     self->got = malloc(self->size + self->piece);
-    GYRE_TRY(gyre_http_send(client, &(gyre_http_request){.url = server.url, .no_decoding = self->raw},
+    GYRE_TRY(gyre_http_send(client,
+                            &(gyre_http_request){.url = server.url, .no_decoding = self->raw},
                             &self->response));
     assert_int_equal(gyre_http_response_decoded(self->response), !self->raw);
     assert_int_equal(gyre_http_response_content_length(self->response) >= 0, self->raw);
     do {
-        GYRE_AWAIT(self->n, gyre_http_response_read(self->response, self->got + self->at, self->piece));
+        GYRE_AWAIT(self->n,
+                   gyre_http_response_read(self->response, self->got + self->at, self->piece));
         self->at += self->n > 0 ? (size_t)self->n : 0;
     } while (self->n > 0 && self->at <= self->size);
-    if (self->n == self->expected && (self->n < 0 || self->raw ||
-                                      (self->at == self->size && !memcmp(self->got, self->plain, self->at))))
+    if (self->n == self->expected &&
+        (self->n < 0 || self->raw ||
+         (self->at == self->size && !memcmp(self->got, self->plain, self->at))))
         self->n = 1000;
     if (self->n == 1000 && self->expected == 0)
         assert_int_equal(stats().idle, 1); /* the connection is free */
@@ -364,8 +377,8 @@ static void bomb(void **state)
 
     (void)state;
     free(zeros);
-    assert_int_equal(GYRE_RUN(main_packed, .reply = reply, .size = 3000000, .piece = 65536, .limit = 2000000,
-                              .expected = GYRE_ELIMIT),
+    assert_int_equal(GYRE_RUN(main_packed, .reply = reply, .size = 3000000, .piece = 65536,
+                              .limit = 2000000, .expected = GYRE_ELIMIT),
                      1000);
 }
 
@@ -389,8 +402,12 @@ GYRE_CORO(main_large)
 {
     static char tail[65537];
     static const script_reply replies[] = {
-        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 314572800\r\n\r\n", .repeat = 4800, .tail = tail},
-        {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", .repeat = 4800, .tail = tail},
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 314572800\r\n\r\n",
+         .repeat = 4800,
+         .tail = tail},
+        {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+         .repeat = 4800,
+         .tail = tail},
     };
 
     GYRE_BEGIN;
@@ -441,15 +458,18 @@ GYRE_CORO(main_slow)
     GYRE_BEGIN;
     set_up(&self->reply, 1, &(gyre_http_client_options){.limit = 1});
     self->start = gyre_loop_time(gyre_loop_current());
-    GYRE_AWAIT(self->got, GYRE_CALL(ask, .request = self->request, .made = self->made, .produce = self->produce));
+    GYRE_AWAIT(self->got, GYRE_CALL(ask, .request = self->request, .made = self->made,
+                                    .produce = self->produce));
     snprintf(self->text, sizeof(self->text), "%s", gyre_error_text(gyre_error_current()));
     assert_true(gyre_loop_time(gyre_loop_current()) - self->start < (uint64_t)GYRE_SECONDS(5));
     assert_int_equal(stats().connections, 0);
     GYRE_FINALLY;
     GYRE_AWAIT(self->n, gyre_http_client_close(client));
     script_stop(&server);
-    if (self->got != GYRE_ETIMEOUT || strncmp(self->text, self->expected, strlen(self->expected)) != 0)
-        fail_msg("expected \"%s\", got %s \"%s\"", self->expected, gyre_err_name(self->got), self->text);
+    if (self->got != GYRE_ETIMEOUT ||
+        strncmp(self->text, self->expected, strlen(self->expected)) != 0)
+        fail_msg("expected \"%s\", got %s \"%s\"", self->expected, gyre_err_name(self->got),
+                 self->text);
     GYRE_END;
 }
 
@@ -460,35 +480,39 @@ static char endless[10000001];
 static void time_limits(void **state)
 {
     static const script_reply stall = {.bytes = "", .then = SCRIPT_STALL};
-    static const script_reply stall_head = {.bytes = "HTTP/1.1 200 OK\r\nConte", .then = SCRIPT_STALL};
-    static const script_reply stall_body = {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
+    static const script_reply stall_head = {.bytes = "HTTP/1.1 200 OK\r\nConte",
                                             .then = SCRIPT_STALL};
-    static const script_reply trickle = {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabcdefghi"
-                                                  "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
-                                         .trickle_ns = GYRE_MS(10), .then = SCRIPT_STALL};
+    static const script_reply stall_body = {
+        .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", .then = SCRIPT_STALL};
+    static const script_reply trickle = {
+        .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabcdefghi"
+                 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+        .trickle_ns = GYRE_MS(10),
+        .then = SCRIPT_STALL};
     static const script_reply no_reader = {.bytes = "", .early = true, .then = SCRIPT_STALL};
 
     (void)state;
     SLOW(.reply = stall, .request.timeouts.first_byte_ns = GYRE_MS(30),
-             .expected = "no answer within 0.03 s");
+         .expected = "no answer within 0.03 s");
     SLOW(.reply = stall_head, .request.timeouts.first_byte_ns = GYRE_MS(30),
-             .expected = "no answer within 0.03 s");
+         .expected = "no answer within 0.03 s");
     SLOW(.reply = stall_body, .request.timeouts.idle_ns = GYRE_MS(30),
-             .expected = "nothing more of the body within 0.03 s");
+         .expected = "nothing more of the body within 0.03 s");
     SLOW(.reply = stall, .request.timeouts.total_ns = GYRE_MS(30),
-             .expected = "no end of the whole request within 0.03 s");
+         .expected = "no end of the whole request within 0.03 s");
     SLOW(.reply = trickle, .request.timeouts.total_ns = GYRE_MS(300),
-             .expected = "no end of the whole request within 0.3 s");
+         .expected = "no end of the whole request within 0.3 s");
     SLOW(.reply = no_reader,
-             .request = {.body = endless, .body_size = sizeof(endless) - 1,
-                         .timeouts = {.idle_ns = GYRE_MS(50)}},
-             .expected = "nothing of the body taken within 0.05 s");
-    SLOW(.reply = no_reader,
-             MADE(.count = 1000, .size = 1000000), .request = {.timeouts = {.total_ns = GYRE_MS(50)}},
-             .expected = "no end of the whole request");
-    SLOW(.reply = stall,
-             MADE(.count = 3, .size = 1, .pause_ns = GYRE_MS(5)), .request = {.timeouts = {.first_byte_ns = GYRE_MS(30)}},
-             .expected = "no answer within 0.03 s");
+         .request = {.body = endless,
+                     .body_size = sizeof(endless) - 1,
+                     .timeouts = {.idle_ns = GYRE_MS(50)}},
+         .expected = "nothing of the body taken within 0.05 s");
+    SLOW(.reply = no_reader, MADE(.count = 1000, .size = 1000000),
+         .request = {.timeouts = {.total_ns = GYRE_MS(50)}},
+         .expected = "no end of the whole request");
+    SLOW(.reply = stall, MADE(.count = 3, .size = 1, .pause_ns = GYRE_MS(5)),
+         .request = {.timeouts = {.first_byte_ns = GYRE_MS(30)}},
+         .expected = "no answer within 0.03 s");
 }
 
 /* A body that takes longer than the limit for the answer: that begins when it has ended. */
@@ -502,7 +526,8 @@ GYRE_CORO(main_patient)
 
     GYRE_BEGIN;
     set_up(replies, 1, NULL);
-    GYRE_TRY(GYRE_CALL(ask, MADE(.count = 10, .size = 1, .pause_ns = GYRE_MS(10)), .request = {.timeouts.first_byte_ns = GYRE_MS(50)}));
+    GYRE_TRY(GYRE_CALL(ask, MADE(.count = 10, .size = 1, .pause_ns = GYRE_MS(10)),
+                       .request = {.timeouts.first_byte_ns = GYRE_MS(50)}));
     GYRE_FINALLY;
     GYRE_AWAIT(self->n, gyre_http_client_close(client));
     script_stop(&server);
@@ -527,7 +552,8 @@ struct main_cancelled_read {
 GYRE_CORO(main_cancelled_read)
 {
     static const script_reply replies[] = {
-        {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n5\r\nfghij\r\n0\r\n\r\n",
+        {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+                  "chunked\r\n\r\n5\r\nabcde\r\n5\r\nfghij\r\n0\r\n\r\n",
          .trickle_ns = GYRE_MS(2)},
     };
 
@@ -535,9 +561,10 @@ GYRE_CORO(main_cancelled_read)
     set_up(replies, 1, NULL);
     GYRE_TRY(gyre_http_get(client, server.url, &self->response));
     do {
-        GYRE_AWAIT(self->n, gyre_wait_for(gyre_http_response_read(self->response, self->buffer + self->at,
-                                                                  sizeof(self->buffer) - self->at),
-                                          GYRE_MS(1)));
+        GYRE_AWAIT(self->n,
+                   gyre_wait_for(gyre_http_response_read(self->response, self->buffer + self->at,
+                                                         sizeof(self->buffer) - self->at),
+                                 GYRE_MS(1)));
         if (self->n == GYRE_ETIMEOUT)
             self->timeouts++;
         else
@@ -563,8 +590,8 @@ static void cancelled_reads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(uploads),     cmocka_unit_test(expect), cmocka_unit_test(early_answers),
-        cmocka_unit_test(compressed),  cmocka_unit_test(bomb),   cmocka_unit_test(large),
+        cmocka_unit_test(uploads),     cmocka_unit_test(expect),  cmocka_unit_test(early_answers),
+        cmocka_unit_test(compressed),  cmocka_unit_test(bomb),    cmocka_unit_test(large),
         cmocka_unit_test(time_limits), cmocka_unit_test(patient), cmocka_unit_test(cancelled_reads),
     };
 

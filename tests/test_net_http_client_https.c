@@ -91,7 +91,9 @@ GYRE_CORO(main_https)
     static const script_reply replies[] = {
         {.bytes = OK},
         {.bytes = OK},
-        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 6553600\r\n\r\n", .repeat = 100, .tail = tail},
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 6553600\r\n\r\n",
+         .repeat = 100,
+         .tail = tail},
         {.bytes = OK, .then = SCRIPT_CLOSE},
         {.bytes = OK},
         {.bytes = "HTTP/1.0 200 OK\r\n\r\nuntil the end", .then = SCRIPT_CLOSE},
@@ -102,6 +104,7 @@ GYRE_CORO(main_https)
     memset(tail, 'x', 65536);
     set_up(replies, 7, (gyre_http_client_options){.tls = client_context});
     GYRE_TRY(GYRE_CALL(ask, .url = server.url));
+    GYRE_TRY(gyre_sleep(GYRE_MS(10))); /* long enough to have a look at the connection */
     GYRE_TRY(GYRE_CALL(ask, .url = server.url));
     assert_int_equal(server.connections, 1);
     GYRE_TRY(gyre_http_get(client, server.url, &self->response));
@@ -114,7 +117,7 @@ GYRE_CORO(main_https)
     GYRE_TRY(gyre_sleep(GYRE_MS(10)));
     GYRE_TRY(GYRE_CALL(ask, .url = server.url));
     assert_int_equal(server.connections, 2);
-    GYRE_TRY(GYRE_CALL(ask, .url = server.url)); /* close_notify ends the body */
+    GYRE_TRY(GYRE_CALL(ask, .url = server.url));            /* close_notify ends the body */
     GYRE_AWAIT(self->n, GYRE_CALL(ask, .url = server.url)); /* its lack does not */
     assert_true(self->n == GYRE_ETLSTRUNCATED || self->n == -ECONNRESET);
     GYRE_FINALLY;
@@ -180,8 +183,9 @@ GYRE_CORO(main_downgrade)
     snprintf(self->text, sizeof(self->text),
              "HTTP/1.1 301 Moved\r\nLocation: %s/\r\nContent-Length: 0\r\n\r\n", plain.url);
     self->away = (script_reply){.bytes = self->text};
-    set_up(&self->away, 1,
-           (gyre_http_client_options){.tls = client_context, .insecure_allow_downgrade = self->allow});
+    set_up(
+        &self->away, 1,
+        (gyre_http_client_options){.tls = client_context, .insecure_allow_downgrade = self->allow});
     GYRE_AWAIT(self->n, GYRE_CALL(ask, .url = server.url));
     assert_int_equal(self->n, self->allow ? 200 : GYRE_EHTTPDOWNGRADE);
     assert_int_equal(plain.request_count, self->allow ? 1 : 0);
@@ -307,7 +311,8 @@ GYRE_CORO(main_proxy)
     GYRE_BEGIN;
     proxy_log[0] = '\0';
     proxy_answer = self->answer;
-    self->n = GYRE_START_SERVER(&self->proxy, ((gyre_server_options){.host = "127.0.0.1"}), proxy_session);
+    self->n = GYRE_START_SERVER(&self->proxy, ((gyre_server_options){.host = "127.0.0.1"}),
+                                proxy_session);
     assert_int_equal(self->n, 0);
     snprintf(self->text, sizeof(self->text), "http://%s127.0.0.1:%u", self->user,
              gyre_server_port(self->proxy));
@@ -332,30 +337,34 @@ GYRE_CORO(main_proxy)
 static void proxies(void **state)
 {
     (void)state;
-    assert_int_equal(GYRE_RUN(main_proxy, .answer = OK, .url = "http://example.test/a?b#c", .user = "",
-                              .logged = "GET http://example.test/a?b HTTP/1.1\r\n",
+    assert_int_equal(GYRE_RUN(main_proxy, .answer = OK, .url = "http://example.test/a?b#c",
+                              .user = "", .logged = "GET http://example.test/a?b HTTP/1.1\r\n",
                               .logged_too = "Host: example.test\r\n", .expected = 200),
                      0);
-    assert_int_equal(GYRE_RUN(main_proxy, .answer = OK, .url = "http://me:too@example.test:81/", .user = "u:p@",
-                              .logged = "\r\nProxy-Authorization: Basic dTpw\r\n",
-                              .logged_too = "GET http://example.test:81/ HTTP/1.1\r\n", .expected = 200),
+    assert_int_equal(GYRE_RUN(main_proxy, .answer = OK, .url = "http://me:too@example.test:81/",
+                              .user = "u:p@", .logged = "\r\nProxy-Authorization: Basic dTpw\r\n",
+                              .logged_too = "GET http://example.test:81/ HTTP/1.1\r\n",
+                              .expected = 200),
                      0);
     assert_int_equal(GYRE_RUN(main_proxy, .answer = "HTTP/1.1 200 Connected\r\n\r\n", .tls = true,
                               .user = "u:p@", .logged = "CONNECT 127.0.0.1:",
-                              .logged_too = "\r\nProxy-Authorization: Basic dTpw\r\n", .expected = 200),
+                              .logged_too = "\r\nProxy-Authorization: Basic dTpw\r\n",
+                              .expected = 200),
                      0);
-    assert_int_equal(GYRE_RUN(main_proxy,
-                              .answer = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
-                              .tls = true, .user = "", .logged = "CONNECT ", .logged_too = "User-Agent: gyre",
-                              .expected = GYRE_EHTTPPROXY),
-                     0);
-    assert_int_equal(GYRE_RUN(main_proxy, .answer = "HTTP/1.1 200 Connected\r\n\r\nhello", .tls = true,
-                              .user = "", .logged = "CONNECT ", .logged_too = "Host: ",
-                              .expected = GYRE_EHTTPPROXY),
+    assert_int_equal(
+        GYRE_RUN(main_proxy,
+                 .answer =
+                     "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+                 .tls = true, .user = "", .logged = "CONNECT ", .logged_too = "User-Agent: gyre",
+                 .expected = GYRE_EHTTPPROXY),
+        0);
+    assert_int_equal(GYRE_RUN(main_proxy, .answer = "HTTP/1.1 200 Connected\r\n\r\nhello",
+                              .tls = true, .user = "", .logged = "CONNECT ",
+                              .logged_too = "Host: ", .expected = GYRE_EHTTPPROXY),
                      0);
     assert_int_equal(GYRE_RUN(main_proxy, .answer = "garbage\r\n\r\n", .tls = true, .user = "",
-                              .logged = "CONNECT ", .logged_too = "Host: ",
-                              .expected = GYRE_EHTTPSYNTAX),
+                              .logged = "CONNECT ",
+                              .logged_too = "Host: ", .expected = GYRE_EHTTPSYNTAX),
                      0);
 }
 
@@ -364,12 +373,15 @@ static void bad_proxies(void **state)
     gyre_loop *loop = unit_loop();
 
     (void)state;
-    assert_int_equal(gyre_http_client_new(loop, &(gyre_http_client_options){.proxy = "https://a/"}, &client),
-                     GYRE_EHTTPSCHEME);
-    assert_int_equal(gyre_http_client_new(loop, &(gyre_http_client_options){.proxy = "a b"}, &client),
-                     GYRE_EURL);
-    assert_int_equal(gyre_http_client_new(loop, &(gyre_http_client_options){.user_agent = "a\nb"}, &client),
-                     GYRE_EHTTPHEADER);
+    assert_int_equal(
+        gyre_http_client_new(loop, &(gyre_http_client_options){.proxy = "https://a/"}, &client),
+        GYRE_EHTTPSCHEME);
+    assert_int_equal(
+        gyre_http_client_new(loop, &(gyre_http_client_options){.proxy = "a b"}, &client),
+        GYRE_EURL);
+    assert_int_equal(
+        gyre_http_client_new(loop, &(gyre_http_client_options){.user_agent = "a\nb"}, &client),
+        GYRE_EHTTPHEADER);
     assert_null(client);
     gyre_error_clear();
     gyre_loop_close(loop);

@@ -166,6 +166,41 @@ static void shared_limit(void **state)
     assert_int_equal(GYRE_RUN(main_shared), 0);
 }
 
+/* Waiting in line counts for the time limit of the whole, and leaves the pool as it was. */
+struct main_wait_limit {
+    gyre_frame frame;
+    gyre_http_response *held, *response;
+    int64_t n;
+};
+GYRE_CORO(main_wait_limit)
+{
+    static const script_reply reply = {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"};
+
+    GYRE_BEGIN;
+    set_up(&reply, &(gyre_http_client_options){.limit = 1});
+    GYRE_TRY(gyre_http_get(client, server.url, &self->held));
+    GYRE_AWAIT(self->n, gyre_http_send(client,
+                                       &(gyre_http_request){.url = server.url,
+                                                            .timeouts.total_ns = GYRE_MS(20)},
+                                       &self->response));
+    assert_int_equal(self->n, GYRE_ETIMEOUT);
+    assert_null(self->response);
+    assert_int_equal(stats().waiting, 0);
+    assert_int_equal(stats().connections, 1);
+    gyre_http_response_free(self->held);
+    assert_int_equal(stats().connections, 0);
+    GYRE_FINALLY;
+    GYRE_AWAIT(self->n, gyre_http_client_close(client));
+    script_stop(&server);
+    script_stop(&other);
+    GYRE_END;
+}
+static void wait_limit(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_wait_limit), 0);
+}
+
 /* ---- stale connections ---- */
 
 struct main_stale {
@@ -185,7 +220,7 @@ GYRE_CORO(main_stale)
         {.bytes = "", .then = SCRIPT_CLOSE}, /* a POST is not sent twice */
         {.bytes = OK},
         {.bytes = "HTTP/1.1", .then = SCRIPT_CLOSE}, /* nor what was answered in part */
-        {.bytes = OK "junk"}, /* more than the body: not used again */
+        {.bytes = OK "junk"},                        /* more than the body: not used again */
         {.bytes = OK},
     };
 
@@ -313,11 +348,15 @@ GYRE_CORO(main_unread)
 {
     static const script_reply replies[] = {
         {.bytes = OK},
-        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nten bytes.", .repeat = 1, .tail = "ten more.."},
-        {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", .repeat = 1,
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nten bytes.",
+         .repeat = 1,
+         .tail = "ten more.."},
+        {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+         .repeat = 1,
          .tail = "0\r\n\r\n"},
         {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nlittle"}, /* too much */
-        {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", .repeat = 100000,
+        {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+         .repeat = 100000,
          .tail = "5\r\nhello\r\n"}, /* much more */
     };
 
@@ -465,9 +504,10 @@ static void many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(line),          cmocka_unit_test(shared_limit), cmocka_unit_test(stale),
-        cmocka_unit_test(idle),          cmocka_unit_test(no_keep_alive), cmocka_unit_test(unread),
-        cmocka_unit_test(closing),       cmocka_unit_test(outlived),     cmocka_unit_test(many),
+        cmocka_unit_test(line),       cmocka_unit_test(shared_limit),  cmocka_unit_test(stale),
+        cmocka_unit_test(idle),       cmocka_unit_test(no_keep_alive), cmocka_unit_test(unread),
+        cmocka_unit_test(wait_limit), cmocka_unit_test(closing),       cmocka_unit_test(outlived),
+        cmocka_unit_test(many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

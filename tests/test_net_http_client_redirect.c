@@ -212,8 +212,8 @@ GYRE_CORO(main_loop)
     assert_int_equal(self->n, GYRE_EHTTPREDIRECT);
     assert_non_null(strstr(gyre_error_text(gyre_error_current()), "too many"));
     assert_int_equal(server.request_count, 11);
-    GYRE_AWAIT(self->n,
-               GYRE_CALL(ask, .client = self->client, .path = "/", .request = {.max_redirects = 2}));
+    GYRE_AWAIT(self->n, GYRE_CALL(ask, .client = self->client, .path = "/",
+                                  .request = {.max_redirects = 2}));
     assert_int_equal(self->n, GYRE_EHTTPREDIRECT);
     assert_int_equal(server.request_count, 14);
     gyre_http_client_get_stats(self->client, &self->stats);
@@ -304,7 +304,8 @@ GYRE_CORO(main_userinfo)
     GYRE_BEGIN;
     set_up(302, "/");
     snprintf(location, sizeof(location),
-             "HTTP/1.1 302 Moved\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n", to_other("/abroad"));
+             "HTTP/1.1 302 Moved\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+             to_other("/abroad"));
     snprintf(self->home, sizeof(self->home),
              "HTTP/1.1 302 Moved\r\nLocation: %s/home\r\nContent-Length: 0\r\n\r\n", server.url);
     self->back = (script_reply){.bytes = self->home};
@@ -347,8 +348,7 @@ GYRE_CORO(main_replay)
     set_up(307, "/again");
     self->n = gyre_http_client_new(gyre_loop_current(), NULL, &self->client);
     GYRE_AWAIT(self->got,
-               GYRE_CALL(ask, .client = self->client, .path = "/",
-                         .produce.starts = &self->starts,
+               GYRE_CALL(ask, .client = self->client, .path = "/", .produce.starts = &self->starts,
                          .request = {.upload_again = self->again}));
     assert_int_equal(self->got, self->again ? 20001 : GYRE_EHTTPREPLAY);
     assert_int_equal(self->starts, self->again ? 2 : 1);

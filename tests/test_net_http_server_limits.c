@@ -293,7 +293,7 @@ GYRE_CORO(main_trickle)
     open_site((gyre_http_server_options){.head_timeout_ns = GYRE_MS(30), .body_timeout_ns = GYRE_MS(200)});
     GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_http_server_port(server), NULL, &self->stream));
     for (self->i = 0; self->i < 1000 && !accesses; self->i++) {
-        GYRE_AWAIT(self->rc, gyre_stream_write(self->stream, "GET /xxx"+ (self->i < 5 ? self->i : 5), 1));
+        GYRE_AWAIT(self->rc, gyre_stream_write(self->stream, &"GET /xxx"[self->i < 5 ? self->i : 5], 1));
         GYRE_TRY(gyre_sleep(GYRE_MS(2)));
     }
     assert_true(self->i < 100);

@@ -327,6 +327,49 @@ GYRE_CORO(deaths)
 }
 REAL_TEST(deaths);
 
+/* Many jobs of which some kill their workers: those fail, and no other. */
+static int64_t die_sometimes(const void *input, size_t size, gyre_process_answer *answer)
+{
+    int number = *(const int *)input;
+
+    (void)size;
+    (void)answer;
+    if (number % 7 == 3)
+        raise(SIGKILL);
+    return number;
+}
+
+enum { PERILOUS = 200 };
+
+struct perils {
+    gyre_frame frame;
+    gyre_process_pool *pool;
+    gyre_process_pool_stats stats;
+    gyre_future *futures[PERILOUS];
+    int i;
+    int64_t n;
+};
+GYRE_CORO(perils)
+{
+    GYRE_BEGIN;
+    assert_int_equal(gyre_process_pool_new(gyre_loop_current(),
+                                           &(gyre_process_pool_options){.workers = 3}, &self->pool),
+                     0);
+    for (self->i = 0; self->i < PERILOUS; self->i++)
+        self->futures[self->i] =
+            gyre_process_pool_submit(self->pool, die_sometimes, &self->i, sizeof(self->i));
+    for (self->i = 0; self->i < PERILOUS; self->i++) {
+        GYRE_AWAIT(self->n, self->futures[self->i]);
+        assert_int_equal(self->n, self->i % 7 == 3 ? GYRE_EWORKERDIED : self->i);
+        gyre_future_unref(self->futures[self->i]);
+    }
+    gyre_process_pool_get_stats(self->pool, &self->stats);
+    assert_int_equal(self->stats.died, 29);
+    gyre_process_pool_free(self->pool);
+    GYRE_END;
+}
+REAL_TEST(perils);
+
 /*
  * At each step of its life a worker is killed: its job fails, or is done, and the next one is
  * done.
@@ -493,17 +536,56 @@ static void no_child_is_to_be_waited_for(void **state)
     assert_int_equal(errno, ECHILD);
 }
 
+/* The last test, as there is no other template then. */
+static int64_t template_pid(const void *input, size_t size, gyre_process_answer *answer)
+{
+    (void)input;
+    (void)size;
+    (void)answer;
+    return getppid();
+}
+
+struct template_dies {
+    gyre_frame frame;
+    gyre_process_pool *pool;
+    gyre_future *job;
+    int64_t n;
+};
+GYRE_CORO(template_dies)
+{
+    GYRE_BEGIN;
+    assert_int_equal(gyre_process_pool_new(gyre_loop_current(),
+                                           &(gyre_process_pool_options){.workers = 2}, &self->pool),
+                     0);
+    self->job = gyre_process_pool_submit(self->pool, stay, NULL, 0);
+    GYRE_TRY(self->n, gyre_process_pool_run(self->pool, template_pid, NULL, 0, NULL));
+    kill((pid_t)self->n, SIGKILL);
+    GYRE_AWAIT(self->n, self->job);
+    assert_int_equal(self->n, GYRE_EWORKERDIED);
+    gyre_future_unref(self->job);
+    do /* a worker that is dying may get one more job */
+        GYRE_AWAIT(self->n, gyre_process_pool_run(self->pool, my_pid, NULL, 0, NULL));
+    while (self->n == GYRE_EWORKERDIED);
+    assert_int_equal(self->n, GYRE_ENOTEMPLATE);
+    GYRE_TRY(gyre_process_pool_shutdown(self->pool, false));
+    gyre_process_pool_free(self->pool);
+    GYRE_END;
+}
+REAL_TEST(template_dies);
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_results),
         cmocka_unit_test(run_maps),
         cmocka_unit_test(run_deaths),
+        cmocka_unit_test(run_perils),
         cmocka_unit_test(run_killed_at),
         cmocka_unit_test(run_cancelling),
         cmocka_unit_test(run_given_up),
         cmocka_unit_test(the_loop_closes_first),
         cmocka_unit_test(no_child_is_to_be_waited_for),
+        cmocka_unit_test(run_template_dies),
     };
     int64_t rc = gyre_process_pool_prepare();
 

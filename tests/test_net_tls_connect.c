@@ -87,14 +87,18 @@ struct main_connect {
 GYRE_CORO(main_connect)
 {
     GYRE_BEGIN;
-    assert_int_equal(GYRE_START_SERVER(&self->server, OPTIONS(&self->log, client_context), echo), -EINVAL);
-    assert_int_equal(GYRE_START_SERVER(&self->server, OPTIONS(&self->log, server_context), echo, .log = &self->log),
+    assert_int_equal(GYRE_START_SERVER(&self->server, OPTIONS(&self->log, client_context), echo),
+                     -EINVAL);
+    assert_int_equal(GYRE_START_SERVER(&self->server, OPTIONS(&self->log, server_context), echo,
+                                       .log = &self->log),
                      0);
     /* By name, twice: the second time the session is resumed. */
     for (self->again = false;; self->again = true) {
         GYRE_TRY(gyre_open_connection("localhost", gyre_server_port(self->server),
-                                      &(gyre_connect_options){.tls = client_context}, &self->stream));
-        assert_string_equal(gyre_tls_engine_server_name(gyre_stream_tls(self->stream)), "localhost");
+                                      &(gyre_connect_options){.tls = client_context},
+                                      &self->stream));
+        assert_string_equal(gyre_tls_engine_server_name(gyre_stream_tls(self->stream)),
+                            "localhost");
         assert_true(gyre_tls_engine_resumed(gyre_stream_tls(self->stream)) == self->again);
         GYRE_TRY(gyre_stream_write(self->stream, "hello", 5));
         GYRE_TRY(gyre_stream_read_exactly(self->stream, self->buffer, 5));
@@ -110,10 +114,12 @@ GYRE_CORO(main_connect)
     assert_string_equal(gyre_tls_engine_server_name(gyre_stream_tls(self->stream)), "");
     GYRE_TRY(gyre_stream_close(self->stream));
     assert_int_equal(gyre_server_address(self->server, 0, &self->address), 0);
-    GYRE_TRY(gyre_open_connection_to(&self->address, &(gyre_connect_options){.tls = client_context}, &self->stream));
+    GYRE_TRY(gyre_open_connection_to(&self->address, &(gyre_connect_options){.tls = client_context},
+                                     &self->stream));
     GYRE_TRY(gyre_stream_close(self->stream));
     GYRE_TRY(gyre_open_connection_to(
-        &self->address, &(gyre_connect_options){.tls = client_context, .tls_server_name = "localhost"},
+        &self->address,
+        &(gyre_connect_options){.tls = client_context, .tls_server_name = "localhost"},
         &self->stream));
     assert_string_equal(gyre_tls_engine_verified_name(gyre_stream_tls(self->stream)), "localhost");
     GYRE_TRY(gyre_stream_close(self->stream));
@@ -147,12 +153,14 @@ GYRE_CORO(main_unix)
     self->options.host = NULL;
     self->options.unix_path = self->path;
     assert_int_equal(GYRE_START_SERVER(&self->server, self->options, echo, .log = &self->log), 0);
-    GYRE_AWAIT(self->n, gyre_open_unix_connection(self->path, &(gyre_connect_options){.tls = client_context},
-                                                  &self->stream));
+    GYRE_AWAIT(self->n,
+               gyre_open_unix_connection(self->path, &(gyre_connect_options){.tls = client_context},
+                                         &self->stream));
     assert_int_equal(self->n, -EINVAL);
     assert_null(self->stream);
     GYRE_TRY(gyre_open_unix_connection(
-        self->path, &(gyre_connect_options){.tls = client_context, .tls_server_name = "localhost"}, &self->stream));
+        self->path, &(gyre_connect_options){.tls = client_context, .tls_server_name = "localhost"},
+        &self->stream));
     GYRE_TRY(gyre_stream_write(self->stream, "hello", 5));
     GYRE_TRY(gyre_stream_read_exactly(self->stream, self->buffer, 5));
     GYRE_TRY(gyre_stream_close(self->stream));
@@ -182,17 +190,20 @@ struct main_failures {
 GYRE_CORO(main_failures)
 {
     GYRE_BEGIN;
-    assert_int_equal(gyre_tls_client_context(&(gyre_tls_options){.ca_pem = world.stranger,
-                                                                 .ca_pem_size = strlen(world.stranger)},
-                                             &self->strangers),
-                     0);
-    assert_int_equal(GYRE_START_SERVER(&self->server, OPTIONS(&self->log, server_context), echo, .log = &self->log),
+    assert_int_equal(
+        gyre_tls_client_context(
+            &(gyre_tls_options){.ca_pem = world.stranger, .ca_pem_size = strlen(world.stranger)},
+            &self->strangers),
+        0);
+    assert_int_equal(GYRE_START_SERVER(&self->server, OPTIONS(&self->log, server_context), echo,
+                                       .log = &self->log),
                      0);
     /* Somebody else's certificate. */
-    GYRE_AWAIT(self->n, gyre_open_connection("127.0.0.1", gyre_server_port(self->server),
-                                             &(gyre_connect_options){.tls = client_context,
-                                                                     .tls_server_name = "other.example"},
-                                             &self->stream));
+    GYRE_AWAIT(self->n,
+               gyre_open_connection("127.0.0.1", gyre_server_port(self->server),
+                                    &(gyre_connect_options){.tls = client_context,
+                                                            .tls_server_name = "other.example"},
+                                    &self->stream));
     assert_int_equal(self->n, GYRE_ETLSHOST);
     assert_non_null(strstr(gyre_error_text(gyre_error_current()), "other.example"));
     assert_null(self->stream);
@@ -202,13 +213,15 @@ GYRE_CORO(main_failures)
     assert_true(self->log.peer_port > 0);
     /* An authority that is not trusted. */
     GYRE_AWAIT(self->n, gyre_open_connection("localhost", gyre_server_port(self->server),
-                                             &(gyre_connect_options){.tls = self->strangers}, &self->stream));
+                                             &(gyre_connect_options){.tls = self->strangers},
+                                             &self->stream));
     assert_int_equal(self->n, GYRE_ETLSVERIFY);
     while (self->log.failures < 2)
         GYRE_TRY(gyre_sleep(GYRE_MS(1)));
     assert_int_equal(self->log.error, GYRE_ETLSALERT);
     /* A client that speaks HTTP. */
-    GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_server_port(self->server), NULL, &self->stream));
+    GYRE_TRY(
+        gyre_open_connection("127.0.0.1", gyre_server_port(self->server), NULL, &self->stream));
     GYRE_TRY(gyre_stream_write(self->stream, "GET / HTTP/1.1\r\n\r\n", 18));
     while (self->log.failures < 3)
         GYRE_TRY(gyre_sleep(GYRE_MS(1)));
@@ -216,7 +229,8 @@ GYRE_CORO(main_failures)
     assert_true(strlen(self->log.text) > 0);
     gyre_stream_abort(self->stream);
     /* One that goes at once. */
-    GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_server_port(self->server), NULL, &self->stream));
+    GYRE_TRY(
+        gyre_open_connection("127.0.0.1", gyre_server_port(self->server), NULL, &self->stream));
     gyre_stream_abort(self->stream);
     while (self->log.failures < 4)
         GYRE_TRY(gyre_sleep(GYRE_MS(1)));
@@ -247,11 +261,13 @@ struct main_stalled {
 GYRE_CORO(main_stalled)
 {
     GYRE_BEGIN;
-    self->context = tls_world_server(&world, (gyre_tls_options){.handshake_timeout_ns = GYRE_MS(50)});
+    self->context =
+        tls_world_server(&world, (gyre_tls_options){.handshake_timeout_ns = GYRE_MS(50)});
     self->options = OPTIONS(&self->log, self->context);
     self->options.max_connections = 1;
     assert_int_equal(GYRE_START_SERVER(&self->server, self->options, echo, .log = &self->log), 0);
-    GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_server_port(self->server), NULL, &self->stalled));
+    GYRE_TRY(
+        gyre_open_connection("127.0.0.1", gyre_server_port(self->server), NULL, &self->stalled));
     while (gyre_server_connections(self->server) < 1)
         GYRE_TRY(gyre_sleep(GYRE_MS(1)));
     assert_int_equal(self->log.sessions, 0);
@@ -263,7 +279,8 @@ GYRE_CORO(main_stalled)
     GYRE_TRY(gyre_stream_close(self->stream));
     gyre_stream_abort(self->stalled);
     /* A stopping server does not wait for it. */
-    GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_server_port(self->server), NULL, &self->stalled));
+    GYRE_TRY(
+        gyre_open_connection("127.0.0.1", gyre_server_port(self->server), NULL, &self->stalled));
     while (gyre_server_connections(self->server) < 1)
         GYRE_TRY(gyre_sleep(GYRE_MS(1)));
     GYRE_TRY(self->n, gyre_server_stop(self->server, GYRE_MS(5)));
@@ -295,17 +312,20 @@ struct main_rejected {
 GYRE_CORO(main_rejected)
 {
     GYRE_BEGIN;
-    self->server_side = tls_world_server(&world, (gyre_tls_options){.client_auth = GYRE_TLS_CLIENT_AUTH_REQUIRED});
-    self->client_side = tls_world_client(&world, (gyre_tls_options){.cert_pem = world.stranger,
-                                                                    .cert_pem_size = strlen(world.stranger),
-                                                                    .key_pem = world.stranger_key,
-                                                                    .key_pem_size = strlen(world.stranger_key),
-                                                                    .max_version = self->version});
+    self->server_side =
+        tls_world_server(&world, (gyre_tls_options){.client_auth = GYRE_TLS_CLIENT_AUTH_REQUIRED});
+    self->client_side =
+        tls_world_client(&world, (gyre_tls_options){.cert_pem = world.stranger,
+                                                    .cert_pem_size = strlen(world.stranger),
+                                                    .key_pem = world.stranger_key,
+                                                    .key_pem_size = strlen(world.stranger_key),
+                                                    .max_version = self->version});
     assert_int_equal(GYRE_START_SERVER(&self->server, OPTIONS(&self->log, self->server_side), echo,
                                        .log = &self->log),
                      0);
     GYRE_AWAIT(self->n, gyre_open_connection("localhost", gyre_server_port(self->server),
-                                             &(gyre_connect_options){.tls = self->client_side}, &self->stream));
+                                             &(gyre_connect_options){.tls = self->client_side},
+                                             &self->stream));
     if (self->version == GYRE_TLS_1_3) {
         assert_int_equal(self->n, 0);
         GYRE_AWAIT(self->n, gyre_stream_write(self->stream, "request", 7));
@@ -377,8 +397,10 @@ static void lost(void *arg, int64_t error)
     peer->error = error;
 }
 
-static const gyre_protocol protocol = {
-    .connection_made = made, .data_received = received, .eof_received = eof_received, .connection_lost = lost};
+static const gyre_protocol protocol = {.connection_made = made,
+                                       .data_received = received,
+                                       .eof_received = eof_received,
+                                       .connection_lost = lost};
 
 static struct peer server_peer;
 
@@ -400,11 +422,13 @@ GYRE_CORO(main_transports)
 {
     GYRE_BEGIN;
     self->options = (gyre_server_options){.host = "127.0.0.1", .tls = server_context};
-    assert_int_equal(gyre_create_server(gyre_loop_current(), &self->options, &protocol, make_peer, NULL, &self->server),
+    assert_int_equal(gyre_create_server(gyre_loop_current(), &self->options, &protocol, make_peer,
+                                        NULL, &self->server),
                      0);
-    GYRE_TRY(gyre_create_connection("127.0.0.1", gyre_server_port(self->server),
-                                    &(gyre_connect_options){.tls = client_context, .tls_server_name = "localhost"},
-                                    &protocol, &self->client, &self->transport));
+    GYRE_TRY(gyre_create_connection(
+        "127.0.0.1", gyre_server_port(self->server),
+        &(gyre_connect_options){.tls = client_context, .tls_server_name = "localhost"}, &protocol,
+        &self->client, &self->transport));
     while (!self->client.lost || !server_peer.lost)
         GYRE_TRY(gyre_sleep(GYRE_MS(1)));
     assert_int_equal(self->client.size, 4);

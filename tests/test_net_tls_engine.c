@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "loop/error.h"
-#include "net/tls_engine.h"
+#include "net/tls_engine_internal.h"
 #include "support/tls_world.h"
 
 static tls_world world;
@@ -30,7 +30,8 @@ static void open_wire(struct wire *wire)
     *wire = (struct wire){.corrupt_at = {SIZE_MAX, SIZE_MAX}};
     assert_int_equal(gyre_tls_engine_new(server_context, NULL, &wire->server), 0);
     assert_int_equal(gyre_tls_engine_new(client_context,
-                                         &(gyre_tls_engine_options){.server_name = "localhost"}, &wire->client),
+                                         &(gyre_tls_engine_options){.server_name = "localhost"},
+                                         &wire->client),
                      0);
 }
 
@@ -216,7 +217,8 @@ static bool play_corrupted(bool to_client, size_t at, size_t step)
             rc = gyre_tls_engine_is_ready(victim) ? gyre_tls_engine_read(victim, &byte, 1)
                                                   : gyre_tls_engine_handshake(victim);
             if (rc != GYRE_ETLSTRUNCATED && rc >= 0)
-                fail_msg("byte %zu to the %s: %lld", at, to_client ? "client" : "server", (long long)rc);
+                fail_msg("byte %zu to the %s: %lld", at, to_client ? "client" : "server",
+                         (long long)rc);
         }
     }
     rc = (int64_t)wire.carried[to_client];
@@ -301,7 +303,8 @@ static void misused(void **state)
     assert_int_equal(gyre_tls_engine_new(client_context, NULL, &engine), -EINVAL);
     assert_null(engine);
     assert_int_equal(gyre_tls_engine_new(client_context,
-                                         &(gyre_tls_engine_options){.server_name = "localhost"}, &engine),
+                                         &(gyre_tls_engine_options){.server_name = "localhost"},
+                                         &engine),
                      0);
     assert_int_equal(gyre_tls_engine_read(engine, &byte, 1), GYRE_ESTATE);
     assert_int_equal(gyre_tls_engine_write(engine, &byte, 1), GYRE_ESTATE);
@@ -323,6 +326,51 @@ static void misused(void **state)
     gyre_tls_engine_free(engine);
     gyre_tls_engine_free(NULL);
     gyre_tls_certificate_free(NULL);
+}
+
+/* New keys in the middle of it, and an answer wanted; nothing of that is seen outside. */
+static void key_updates(void **state)
+{
+    struct wire wire;
+
+    (void)state;
+    open_wire(&wire);
+    assert_int_equal(shake(&wire), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(SSL_key_update(wire.client->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        say(&wire, false, "with new keys");
+        say(&wire, true, "with the other new keys");
+        say(&wire, false, "still");
+    }
+    close_wire(&wire);
+}
+
+/* A peer that wants to begin anew is refused: SSL_OP_NO_RENEGOTIATION. */
+static void renegotiation(void **state)
+{
+    struct wire wire;
+    gyre_tls_context *context = client_context;
+    char byte;
+    int64_t rc;
+
+    (void)state;
+    client_context = tls_world_client(
+        &world, (gyre_tls_options){.no_resumption = true, .max_version = GYRE_TLS_1_2});
+    open_wire(&wire);
+    assert_int_equal(shake(&wire), 0);
+    SSL_clear_options(wire.client->ssl, SSL_OP_NO_RENEGOTIATION);
+    assert_int_equal(SSL_renegotiate(wire.client->ssl), 1);
+    SSL_do_handshake(wire.client->ssl);
+    while (carry(&wire, false))
+        continue;
+    assert_int_equal(gyre_tls_engine_read(wire.server, &byte, 1), -EAGAIN); /* a warning is sent */
+    while (carry(&wire, true))
+        continue;
+    rc = gyre_tls_engine_read(wire.client, &byte, 1);
+    assert_true(rc < 0 && rc != -EAGAIN);
+    close_wire(&wire);
+    gyre_tls_context_unref(client_context);
+    client_context = context;
 }
 
 /* Full records for bulk, one small record for a small write. */
@@ -376,8 +424,11 @@ static int close_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_pieces), cmocka_unit_test(every_byte_corrupted), cmocka_unit_test(cut_off),
-        cmocka_unit_test(misused),   cmocka_unit_test(records),
+        cmocka_unit_test(in_pieces), cmocka_unit_test(every_byte_corrupted),
+        cmocka_unit_test(cut_off),   cmocka_unit_test(misused),
+        cmocka_unit_test(records),
+        cmocka_unit_test(key_updates),
+        cmocka_unit_test(renegotiation),
     };
 
     return cmocka_run_group_tests(tests, open_world, close_world);

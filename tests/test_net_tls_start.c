@@ -318,15 +318,16 @@ GYRE_CORO(main_given_up)
 }
 static void given_up(void **state)
 {
-
     (void)state;
     for (int side = 0; side < 2; side++) {
-        assert_int_equal(GYRE_RUN(main_given_up, .server_side = side, .how = BY_TIME), GYRE_ETIMEOUT);
+        assert_int_equal(GYRE_RUN(main_given_up, .server_side = side, .how = BY_TIME),
+                         GYRE_ETIMEOUT);
         assert_int_equal(GYRE_RUN(main_given_up, .server_side = side, .how = BY_CANCEL),
                          GYRE_ECANCELLED);
         assert_int_equal(GYRE_RUN(main_given_up, .server_side = side, .how = BY_CLOSE), -EBADF);
         assert_int_equal(GYRE_RUN(main_given_up, .server_side = side, .how = BY_ABORT), -EBADF);
-        assert_int_equal(GYRE_RUN(main_given_up, .server_side = side, .how = BY_PEER), GYRE_ETLSTRUNCATED);
+        assert_int_equal(GYRE_RUN(main_given_up, .server_side = side, .how = BY_PEER),
+                         GYRE_ETLSTRUNCATED);
     }
     assert_int_equal(GYRE_RUN(main_given_up, .how = BY_PEER_RESET), -ECONNRESET);
 }
@@ -345,9 +346,11 @@ struct main_no_answer {
 GYRE_CORO(main_no_answer)
 {
     GYRE_BEGIN;
-    self->context = tls_world_client(&world, (gyre_tls_options){.shutdown_timeout_ns = GYRE_MS(20)});
-    GYRE_TRY(GYRE_CALL(tls_pair_start, .client_context = self->context, .server_context = server_context,
-                       .out_client = &self->client, .out_server = &self->server));
+    self->context =
+        tls_world_client(&world, (gyre_tls_options){.shutdown_timeout_ns = GYRE_MS(20)});
+    GYRE_TRY(GYRE_CALL(tls_pair_start, .client_context = self->context,
+                       .server_context = server_context, .out_client = &self->client,
+                       .out_server = &self->server));
     /* What it sends meanwhile is dropped, however much. */
     for (int i = 0; i < 100; i++)
         assert_int_equal(gyre_stream_write_soon(self->server, "chatter", 7), 7);
@@ -381,8 +384,9 @@ struct main_cancelled_read {
 GYRE_CORO(main_cancelled_read)
 {
     GYRE_BEGIN;
-    GYRE_TRY(GYRE_CALL(tls_pair_start, .client_context = client_context, .server_context = server_context,
-                       .out_client = &self->client, .out_server = &self->server));
+    GYRE_TRY(GYRE_CALL(tls_pair_start, .client_context = client_context,
+                       .server_context = server_context, .out_client = &self->client,
+                       .out_server = &self->server));
     self->task = GYRE_SPAWN(reader, .stream = self->server);
     GYRE_TRY(gyre_sleep(0));
     GYRE_AWAIT(self->n, gyre_stream_read(self->server, self->buffer, 1));
@@ -427,8 +431,8 @@ static int close_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(upgrade),  cmocka_unit_test(read_ahead), cmocka_unit_test(injected),
-        cmocka_unit_test(refused),  cmocka_unit_test(given_up),   cmocka_unit_test(no_answer),
+        cmocka_unit_test(upgrade),        cmocka_unit_test(read_ahead), cmocka_unit_test(injected),
+        cmocka_unit_test(refused),        cmocka_unit_test(given_up),   cmocka_unit_test(no_answer),
         cmocka_unit_test(cancelled_read),
     };
 

@@ -30,7 +30,8 @@ struct ends {
 
 #define OPEN_ENDS(ends_, options_)                                                                 \
     GYRE_CALL(tls_pair_start, .client_context = client_context, .server_context = server_context,  \
-              .out_client = &(ends_)->client, .out_server = &(ends_)->server, .options = (options_))
+              .out_client = &(ends_)->client, .out_server = &(ends_)->server,                      \
+              .options = (options_))
 
 /* Closes both at the same time, as each waits for the other's close_notify. */
 struct close_one {
@@ -126,8 +127,9 @@ GYRE_CORO(main_talk)
     assert_memory_equal(gyre_stream_peek(self->ends.server, &self->size), "rest", 4);
     assert_int_equal(gyre_stream_consume(self->ends.server, 4), 0);
     /* An answer in pieces is one record. */
-    GYRE_AWAIT(self->n, gyre_stream_writev(self->ends.server,
-                                           (struct iovec[]){{"a", 1}, {"", 0}, {"bc", 2}, {"def", 3}}, 4));
+    GYRE_AWAIT(self->n,
+               gyre_stream_writev(self->ends.server,
+                                  (struct iovec[]){{"a", 1}, {"", 0}, {"bc", 2}, {"def", 3}}, 4));
     assert_int_equal(self->n, 6);
     GYRE_AWAIT(self->n, gyre_stream_read(self->ends.client, self->buffer, sizeof(self->buffer)));
     assert_int_equal(self->n, 6);
@@ -241,7 +243,8 @@ static void much_both_ways(void **state)
     (void)state;
     assert_int_equal(GYRE_RUN(main_much, .buffer = 100000), 0);
     assert_int_equal(GYRE_RUN(main_much, .buffer = 1000), 0);
-    assert_int_equal(GYRE_RUN(main_much, .buffer = 20000, .options = {.limit = 100, .high_water = 5000}), 0);
+    assert_int_equal(
+        GYRE_RUN(main_much, .buffer = 20000, .options = {.limit = 100, .high_water = 5000}), 0);
 }
 
 /* Nobody reads: the writer must be held back, and what lies there must stay bounded. */
@@ -262,7 +265,8 @@ GYRE_CORO(main_held_back)
     assert_non_null(self->data);
     GYRE_AWAIT(self->n, gyre_stream_fill(self->ends.server, 0));
     do {
-        GYRE_AWAIT(self->n, gyre_wait_for(gyre_stream_write(self->ends.client, self->data, 50000), GYRE_MS(30)));
+        GYRE_AWAIT(self->n, gyre_wait_for(gyre_stream_write(self->ends.client, self->data, 50000),
+                                          GYRE_MS(30)));
         self->sent += 50000;
         assert_true(self->sent < 100000000);
     } while (self->n >= 0);
@@ -274,7 +278,8 @@ GYRE_CORO(main_held_back)
         GYRE_TRY(self->n, gyre_stream_read(self->ends.server, self->data, 50000));
         self->got += (size_t)self->n;
     }
-    GYRE_AWAIT(self->n, gyre_wait_for(gyre_stream_read(self->ends.server, self->data, 1), GYRE_MS(5)));
+    GYRE_AWAIT(self->n,
+               gyre_wait_for(gyre_stream_read(self->ends.server, self->data, 1), GYRE_MS(5)));
     assert_int_equal(self->n, GYRE_ETIMEOUT);
     GYRE_TRY(GYRE_CALL(close_ends, .ends = &self->ends));
     GYRE_FINALLY;
@@ -307,7 +312,8 @@ GYRE_CORO(main_file)
     for (size_t i = 0; i < 60000; i++)
         fputc(pattern(i), self->file);
     fflush(self->file);
-    GYRE_TRY(self->n, gyre_stream_sendfile(self->ends.server, fileno(self->file), 0, -1, &self->sent));
+    GYRE_TRY(self->n,
+             gyre_stream_sendfile(self->ends.server, fileno(self->file), 0, -1, &self->sent));
     assert_int_equal(self->n, 60000);
     assert_int_equal(self->sent, 60000);
     GYRE_TRY(self->n, gyre_stream_read_exactly(self->ends.client, self->data, 60000));
@@ -377,12 +383,17 @@ GYRE_CORO(main_cut)
 {
     GYRE_BEGIN;
     self->context = tls_world_client(&world, (gyre_tls_options){.insecure_truncation = self->lax});
-    GYRE_TRY(GYRE_CALL(tls_pair_start, .client_context = self->context, .server_context = server_context,
-                       .out_client = &self->ends.client, .out_server = &self->ends.server));
+    GYRE_TRY(GYRE_CALL(tls_pair_start, .client_context = self->context,
+                       .server_context = server_context, .out_client = &self->ends.client,
+                       .out_server = &self->ends.server));
     GYRE_TRY(gyre_stream_write(self->ends.server, "all", 3));
     self->fd = gyre_stream_fd(self->ends.server);
     if (self->inside)
-        assert_int_equal(send(self->fd, "\x17\x03\x03\x00\x20" "half", 9, 0), 9);
+        assert_int_equal(send(self->fd,
+                              "\x17\x03\x03\x00\x20"
+                              "half",
+                              9, 0),
+                         9);
     shutdown(self->fd, SHUT_WR);
     GYRE_TRY(self->n, gyre_stream_read_exactly(self->ends.client, self->buffer, 3));
     GYRE_AWAIT(self->n, gyre_stream_read(self->ends.client, self->buffer, 8));
@@ -418,7 +429,9 @@ GYRE_CORO(main_garbage)
 {
     GYRE_BEGIN;
     GYRE_TRY(OPEN_ENDS(&self->ends, NULL));
-    assert_int_equal(send(gyre_stream_fd(self->ends.client), "\x17\x03\x03\x00\x20" "abcdefghijklmnopqrstuvwxyz012345",
+    assert_int_equal(send(gyre_stream_fd(self->ends.client),
+                          "\x17\x03\x03\x00\x20"
+                          "abcdefghijklmnopqrstuvwxyz012345",
                           37, 0),
                      37);
     GYRE_AWAIT(self->n, gyre_stream_read(self->ends.server, self->buffer, 64));
@@ -465,8 +478,8 @@ static int close_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(talk),       cmocka_unit_test(much_both_ways), cmocka_unit_test(held_back),
-        cmocka_unit_test(file),       cmocka_unit_test(half_close),     cmocka_unit_test(cut_off),
+        cmocka_unit_test(talk),    cmocka_unit_test(much_both_ways), cmocka_unit_test(held_back),
+        cmocka_unit_test(file),    cmocka_unit_test(half_close),     cmocka_unit_test(cut_off),
         cmocka_unit_test(garbage),
     };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../loop/alloc.h"
 #include "../loop/error.h"
 #include "../net/url.h"
 
@@ -451,6 +452,57 @@ static void test_query(void **state)
     assert_int_equal(gyre_url_query_get(NULL, "a", value, sizeof(value)), -ENOENT);
 }
 
+/* ---- memory that fails ---- */
+
+static int left; /* allocations before they fail */
+
+static void *failing_alloc(void *context, size_t size)
+{
+    (void)context;
+    return left-- > 0 ? malloc(size) : NULL;
+}
+
+static void *failing_resize(void *context, void *block, size_t size)
+{
+    (void)context;
+    return left-- > 0 ? realloc(block, size) : NULL;
+}
+
+static void release(void *context, void *block)
+{
+    (void)context;
+    free(block);
+}
+
+static void test_memory_fails(void **state)
+{
+    static const gyre_allocator failing = {failing_alloc, failing_resize, release, NULL};
+    gyre_url base, url;
+    size_t position;
+
+    (void)state;
+    gyre_set_allocator(&failing);
+    left = 0;
+    assert_int_equal(gyre_url_parse(&url, "http://a/", 9, NULL), -ENOMEM);
+    assert_null(url.text);
+    /* The detail is lost, not the code, nor the place. */
+    assert_int_equal(gyre_url_parse(&url, "http://a b", 10, &position), GYRE_EURL);
+    assert_int_equal(position, 8);
+    left = 1;
+    assert_int_equal(gyre_url_parse(&base, "http://[::1]/b", 14, NULL), 0);
+    assert_int_equal(gyre_url_copy(&url, &base), -ENOMEM);
+    for (int allowed = 0; allowed < 2; allowed++) {
+        left = allowed;
+        assert_int_equal(gyre_url_resolve(&url, &base, "c", 1, NULL), -ENOMEM);
+        gyre_url_fini(&url);
+    }
+    left = 2;
+    assert_int_equal(gyre_url_resolve(&url, &base, "c", 1, NULL), 0);
+    gyre_url_fini(&url);
+    gyre_url_fini(&base);
+    gyre_set_allocator(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_encode_short_buffers),
         cmocka_unit_test(test_decode_refuses),
         cmocka_unit_test(test_query),
+        cmocka_unit_test(test_memory_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,6 @@
-/* Executors: submitting, order, bounds, cancelling, map, shutdown in all its forms, several loops. */
+/*
+ * Executors: submitting, order, bounds, cancelling, map, shutdown in all its forms, several loops.
+ */
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -368,7 +370,10 @@ GYRE_CORO(map_fails)
 }
 TASK_TEST(map_fails);
 
-/* A map that is left early: what runs with borrowed arguments is waited for, what was moved is released. */
+/*
+ * A map that is left early: what runs with borrowed arguments is waited for, what was moved is
+ * released.
+ */
 static void *doors[8];
 
 struct map_closes {

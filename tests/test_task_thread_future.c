@@ -279,7 +279,7 @@ GYRE_CORO(is_asked)
 
 static void test_spawn_from_a_thread(void **state)
 {
-    struct asker asker = {NULL};
+    struct asker asker = {.loop = NULL};
 
     (void)state;
     memset(spawned_order, 0, sizeof(spawned_order));
@@ -292,7 +292,9 @@ static void test_spawn_from_a_thread(void **state)
     assert_memory_equal(spawned_order, "0123", 4);
 }
 
-/* The loop closes before the coroutine starts, and while it runs; a cancelled one does not start. */
+/*
+ * The loop closes before the coroutine starts, and while it runs; a cancelled one does not start.
+ */
 static void test_spawn_and_close(void **state)
 {
     gyre_loop *loop = unit_loop();
@@ -522,7 +524,10 @@ GYRE_CORO(getter)
     GYRE_END;
 }
 
-/* A getter that was woken and then cancelled leaves the item to the next; threads cannot wait in a loop. */
+/*
+ * A getter that was woken and then cancelled leaves the item to the next; threads cannot wait in a
+ * loop.
+ */
 struct cancelled_getter {
     gyre_frame frame;
     gyre_thread_queue *queue;

@@ -1,8 +1,9 @@
 /*
- * Threads in numbers: the order of posts, wake-ups that must not be lost, jobs cancelled at any moment.
+ * Threads in numbers: the order of posts, wake-ups that must not be lost, jobs cancelled at any
+ * moment.
  *
- * GYRE_POSTS is how many posts there are in all, 1,000,000 if it is not set; a run that hangs is ended by
- * an alarm.
+ * GYRE_POSTS is how many posts there are in all, 1,000,000 if it is not set; a run that hangs is
+ * ended by an alarm.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -91,7 +92,10 @@ static void test_order_of_each_thread(void **state)
 
 /* ---- wake-ups ---- */
 
-/* The loop has nothing but posts to wake it, and falls asleep after each: a lost one hangs it for good. */
+/*
+ * The loop has nothing but posts to wake it, and falls asleep after each: a lost one hangs it for
+ * good.
+ */
 struct waker {
     pthread_t thread;
     gyre_loop *loop;

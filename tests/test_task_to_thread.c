@@ -1,4 +1,6 @@
-/* Awaiting jobs: results, errors, context, cancelling in every state, the end of loop and executor. */
+/*
+ * Awaiting jobs: results, errors, context, cancelling in every state, the end of loop and executor.
+ */
 #include <stdlib.h>
 
 #include "support/gate.h"
@@ -65,6 +67,39 @@ GYRE_CORO(results)
     GYRE_END;
 }
 TASK_TEST(results);
+
+/* A job may have a loop of its own. */
+struct inner {
+    gyre_frame frame;
+};
+GYRE_CORO(inner)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(gyre_sleep(GYRE_MS(1)));
+    GYRE_TRY(gyre_to_thread(fail_with_text, NULL, NULL));
+    GYRE_END;
+}
+
+static int64_t run_a_loop(void *arg)
+{
+    (void)arg;
+    return GYRE_RUN(inner);
+}
+
+struct nested {
+    gyre_frame frame;
+    int64_t rc;
+};
+GYRE_CORO(nested)
+{
+    GYRE_BEGIN;
+    GYRE_AWAIT(self->rc, gyre_to_thread(run_a_loop, NULL, NULL));
+    assert_int_equal(self->rc, GYRE_EUSER(7));
+    assert_string_equal(gyre_error_text(gyre_error_current()), "the thread says no");
+    gyre_error_clear();
+    GYRE_END;
+}
+TASK_TEST(nested);
 
 /* ---- context variables ---- */
 
@@ -178,7 +213,10 @@ GYRE_CORO(cancel_moved)
 }
 TASK_TEST(cancel_moved);
 
-/* With a borrowed argument the await lasts until the function has returned; the message stays the first. */
+/*
+ * With a borrowed argument the await lasts until the function has returned; the message stays the
+ * first.
+ */
 struct cancel_borrowed {
     gyre_frame frame;
     gyre_executor *executor;
@@ -389,6 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_results),
+        cmocka_unit_test(run_nested),
         cmocka_unit_test(run_context),
         cmocka_unit_test(run_cancel_queued),
         cmocka_unit_test(run_cancel_moved),

@@ -15,7 +15,7 @@
 
 void item_note(struct item *item, const char *format, ...)
 {
-    char text[600];
+    char text[2000];
     va_list args;
 
     va_start(args, format);

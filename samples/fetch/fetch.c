@@ -2,6 +2,7 @@
 #include "fetch.h"
 
 #include "attempt.h"
+#include "report.h"
 #include "retry.h"
 
 static int64_t pause_of(struct fetch *self)
@@ -58,13 +59,15 @@ GYRE_CORO_PUBLIC(fetch)
             break;
         if (self->n == VERDICT_LATER) {
             self->tries++;
-            GYRE_TRY(gyre_sleep(pause_of(self)));
+            self->n = pause_of(self);
+            report_pause(self->run, self->item, self->n);
+            GYRE_TRY(gyre_sleep(self->n));
         }
     }
     set_state(self, self->n == VERDICT_FETCHED ? ITEM_FETCHED : ITEM_FAILED);
     GYRE_RETURN(0);
     GYRE_FINALLY;
-    GYRE_AWAIT(self->n, GYRE_CALL(save_end, .save = &self->save));
+    GYRE_AWAIT(self->n, save_end(&self->save));
     self->item->total_ns = gyre_loop_time(gyre_loop_current()) - self->begun_ns;
     GYRE_END;
 }

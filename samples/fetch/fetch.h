@@ -8,7 +8,7 @@
 #include "run.h"
 #include "save.h"
 
-enum { FETCH_BUFFER = 65536 }; /* bytes that are on their way from the connection to the file */
+enum { FETCH_BUFFER = 262144 }; /* bytes that are on their way from the connection to the file */
 
 /*
  * Leaves the item fetched, or failed with a reason, and gives 0; only a cancellation gives an

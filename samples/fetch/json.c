@@ -78,7 +78,10 @@ char *json_line(const struct item *item)
         fputs(", \"status\": null", out);
     fprintf(out, ", \"bytes\": %llu", (unsigned long long)item->size);
     put_named(out, "file", item->state == ITEM_FETCHED ? file : NULL);
-    put_named(out, "error", item->error);
+    put_named(out, "error",
+              item->state == ITEM_FETCHED ? NULL
+              : item->error               ? item->error
+                                          : "failed");
     fprintf(out, ", \"attempts\": %u, \"resumed\": %llu", item->attempts,
             (unsigned long long)item->resumed);
     put_phases(out, item);

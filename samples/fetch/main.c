@@ -9,6 +9,7 @@
  *     retry.c    what is worth it          report.c   lines, summary, the bar of progress.c
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,18 @@ static int make_tls(const struct options *options, gyre_tls_context **out)
     return EXIT_USAGE;
 }
 
+/*
+ * Where stdin, stdout or stderr is closed, the next file or socket would take its place, and get what
+ * is meant for it. What fills the gap can only be used the other way round.
+ */
+static void fill_gaps(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
+
 static int fetch_all(struct options *options)
 {
     bool on_screen = isatty(STDOUT_FILENO) &&
@@ -104,8 +117,10 @@ static int fetch_all(struct options *options)
 int main(int argc, char **argv)
 {
     struct options options;
-    int status = options_parse(&options, argc, argv);
+    int status;
 
+    fill_gaps();
+    status = options_parse(&options, argc, argv);
     if (status == OPTIONS_RUN) {
         status = EXIT_FAILED;
         signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit is an error, not the end */

@@ -11,16 +11,41 @@
 
 enum { MOST_REASONS = 10 };
 
+/* The URL without the user and password that may be in it: lines end up in logs. */
+static const char *without_secrets(const char *url, char *buffer, size_t size)
+{
+    const char *host = strstr(url, "://");
+    const char *end = host ? host + 3 + strcspn(host + 3, "/?#") : url;
+    const char *at = host ? memrchr(host + 3, '@', (size_t)(end - host - 3)) : NULL;
+
+    if (!at)
+        return url;
+    snprintf(buffer, size, "%.*s...%s", (int)(host + 3 - url), url, at);
+    return buffer;
+}
+
 void report_item(const struct run *run, const struct item *item)
 {
+    char shown[1024];
+    const char *url = without_secrets(item->url, shown, sizeof(shown));
+
     if (item->state == ITEM_FAILED)
-        say_error("%s: %s", item->url, item->error ? item->error : "failed");
+        say_error("%s: %s", url, item->error ? item->error : "failed");
     else if (item->state == ITEM_FETCHED && run->tells)
-        say("%s -> %s (%s in %s%s)", item->url, item->path ? item->path : "stdout",
+        say("%s -> %s (%s in %s%s)", url, item->path ? item->path : "stdout",
             show_size(item->size).text, show_time((int64_t)item->total_ns).text,
             item->resumed == 0           ? ""
             : item->resumed < item->size ? ", resumed"
                                          : ", was there");
+}
+
+void report_pause(const struct run *run, const struct item *item, int64_t pause_ns)
+{
+    char shown[1024];
+
+    if (run->tells)
+        say("%s: %s; again in %s", without_secrets(item->url, shown, sizeof(shown)),
+            item->error ? item->error : "failed", show_time(pause_ns).text);
 }
 
 /* ---- the summary ---- */

@@ -7,6 +7,9 @@
 /* The line about one that is done, where one is due. */
 void report_item(const struct run *run, const struct item *item);
 
+/* That it failed for now, and is tried again after a pause. */
+void report_pause(const struct run *run, const struct item *item, int64_t pause_ns);
+
 /* The end: files, bytes, time, rate, and how many failed for which reason. */
 void report_summary(const struct run *run);
 

@@ -38,16 +38,21 @@ static void let_signals_be(gyre_loop *loop)
         gyre_loop_remove_signal_handler(loop, signals[i]);
 }
 
-/* The first one ends the run in good order; the second one at once, but not without the broom. */
+/*
+ * The first one ends the run in good order, which is soon done. One that comes when it ought to be
+ * done, as somebody does not take what is written to stdout, ends it at once.
+ */
 static int64_t on_signal(gyre_loop *loop, void *arg)
 {
     struct run *run = arg;
+    uint64_t now = gyre_loop_time(loop);
 
-    if (!run->interrupted) {
-        run->interrupted = true;
+    if (run->interrupted_ns == 0) {
+        run->interrupted_ns = now;
         run_stop(run, "interrupted");
-        return 0;
     }
+    if (now - run->interrupted_ns < (uint64_t)GYRE_SECONDS(1))
+        return 0;
     save_remove_all();
     say_no_bar();
     let_signals_be(loop);
@@ -184,6 +189,7 @@ static int64_t fill_queue(struct run *run)
     struct list *list = &run->options->list;
     int64_t rc = gyre_queue_init(&run->waiting, NULL);
 
+    run->queue_made = rc >= 0;
     for (size_t i = 0; rc >= 0 && i < list->count; i++)
         rc = gyre_queue_put_nowait(&run->waiting, &list->items[i]);
     if (rc >= 0)
@@ -213,7 +219,7 @@ static void mark_rest(struct run *run)
 
     for (size_t i = 0; i < list->count; i++) {
         if (list->items[i].state == ITEM_WAITING) {
-            item_note(&list->items[i], "%s", run->stopped);
+            item_note(&list->items[i], "%s", run->stopped[0] ? run->stopped : strerror(ENOMEM));
             list->items[i].state = ITEM_STOPPED;
         }
     }
@@ -275,7 +281,7 @@ GYRE_CORO_PUBLIC(run_all)
         gyre_http_client_abort(self->run->client);
     else
         GYRE_AWAIT(self->n, gyre_http_client_close(self->run->client));
-    if (self->run->running)
+    if (self->run->queue_made)
         gyre_queue_fini(&self->run->waiting);
     gyre_free(self->run->running);
     let_signals_be(gyre_loop_current());

@@ -12,17 +12,18 @@ struct run {
     struct options *options;
     gyre_tls_context *tls; /* NULL: the client's own */
     gyre_http_client *client;
+    bool queue_made;
     gyre_queue waiting;    /* struct item *, in order */
     gyre_group group;      /* of the workers */
     struct item **running; /* what each worker has, or NULL */
     size_t workers;
-    struct output output;   /* --json */
-    bool draws;             /* the bar */
-    bool tells;             /* a line for each file */
-    char stopped[200];      /* why the run ends early; "": it does not */
-    bool interrupted;       /* by a signal */
-    size_t fetched, failed; /* URLs */
-    uint64_t received;      /* bytes */
+    struct output output;    /* --json */
+    bool draws;              /* the bar */
+    bool tells;              /* a line for each file */
+    char stopped[200];       /* why the run ends early; "": it does not */
+    uint64_t interrupted_ns; /* when a signal came; 0: none */
+    size_t fetched, failed;  /* URLs */
+    uint64_t received;       /* bytes */
     uint64_t started_ns;
 };
 
@@ -31,7 +32,6 @@ struct run_all {
     gyre_frame frame;
     struct run *run;
     gyre_task *drawing;
-    bool client_ended, queue_made;
     size_t i;
     int64_t n;
 };

@@ -120,7 +120,7 @@ static int64_t take_part(struct save *save)
         return -EEXIST;
     if (flock(gyre_file_fd(&save->file), LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return -EBUSY;
-    if (lstat(save->temporary, &named) < 0 || named.st_ino != info.st_ino)
+    if (save->keep && (lstat(save->temporary, &named) < 0 || named.st_ino != info.st_ino))
         return -EBUSY; /* another program has just completed it */
     save->size = (uint64_t)info.st_size;
     enlist(save);
@@ -303,16 +303,15 @@ static void remove_rest(struct save *save)
     delist(save);
 }
 
-GYRE_CORO_PUBLIC(save_end)
+gyre_await save_end(struct save *save)
 {
-    GYRE_BEGIN;
-    if (!self->save->complete)
-        remove_rest(self->save);
-    if (self->save->path) /* stdout stays open */
-        GYRE_AWAIT(self->n, gyre_file_close(&self->save->file));
-    gyre_free(self->save->target);
-    gyre_free(self->save->temporary);
-    gyre_free(self->save->info);
-    *self->save = (struct save){.complete = self->save->complete};
-    GYRE_END;
+    if (!save->complete)
+        remove_rest(save);
+    gyre_free(save->target);
+    gyre_free(save->temporary);
+    gyre_free(save->info);
+    save->target = save->temporary = save->info = NULL;
+    if (!save->path)
+        save->file = gyre_file_from(-1); /* stdout stays open */
+    return gyre_file_close(&save->file);
 }

@@ -73,13 +73,11 @@ struct save_complete {
 };
 GYRE_CORO_DECLARE(save_complete);
 
-/* Ends it in every case, once: what is not complete is removed, or kept. Never fails. */
-struct save_end {
-    gyre_frame frame;
-    struct save *save;
-    int64_t n;
-};
-GYRE_CORO_DECLARE(save_end);
+/*
+ * Ends it in every case, once: what is not complete is removed, or kept. Needs no memory; the result
+ * is that of gyre_file_close().
+ */
+GYRE_MUST_USE gyre_await save_end(struct save *save);
 
 /* True if what was written can be taken back, as that of a regular file. */
 bool save_can_restart(const struct save *save);

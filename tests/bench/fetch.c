@@ -47,11 +47,12 @@ static bool next_url(struct worker *self)
 
 static void judge(struct worker *self)
 {
-    if (self->n >= 0 && self->total == FILE_SIZE && gyre_http_response_status(self->response) == 200)
+    if (self->n >= 0 && self->total == FILE_SIZE &&
+        gyre_http_response_status(self->response) == 200)
         return;
     if (!self->app->bad++)
-        fprintf(stderr, "fetch: %s: %lu bytes, %s: %s\n", self->url, self->total, gyre_strerror(self->n),
-                gyre_error_text(gyre_error_current()));
+        fprintf(stderr, "fetch: %s: %lu bytes, %s: %s\n", self->url, self->total,
+                gyre_strerror(self->n), gyre_error_text(gyre_error_current()));
 }
 
 GYRE_CORO(worker)
@@ -80,9 +81,9 @@ struct fetch {
 GYRE_CORO(fetch)
 {
     GYRE_BEGIN;
-    self->rc = gyre_http_client_new(gyre_loop_current(),
-                                    &(gyre_http_client_options){.limit = self->workers, .tls = self->tls},
-                                    &self->app->client);
+    self->rc = gyre_http_client_new(
+        gyre_loop_current(), &(gyre_http_client_options){.limit = self->workers, .tls = self->tls},
+        &self->app->client);
     if (self->rc < 0)
         GYRE_RETURN(self->rc);
     for (self->i = 0; self->i < self->workers; self->i++)

@@ -83,7 +83,8 @@ GYRE_CORO(script_read_chunks)
                 GYRE_RETURN(GYRE_EINCOMPLETE);
             if ((size_t)self->n > self->size)
                 self->n = (int64_t)self->size;
-            keep(self->session, gyre_stream_peek(self->session->stream, &(size_t){0}), (size_t)self->n);
+            keep(self->session, gyre_stream_peek(self->session->stream, &(size_t){0}),
+                 (size_t)self->n);
             gyre_stream_consume(self->session->stream, (size_t)self->n);
             self->size -= (size_t)self->n;
         }
@@ -186,14 +187,12 @@ int64_t script_start_tls(script *self, const script_reply *replies, size_t count
     self->replies = replies;
     self->reply_count = count;
     rc = GYRE_START_SERVER(
-        &self->server,
-        ((gyre_server_options){.host = "127.0.0.1", .backlog = 4096, .tls = tls}),
+        &self->server, ((gyre_server_options){.host = "127.0.0.1", .backlog = 4096, .tls = tls}),
         script_session, .script = self);
     if (rc < 0)
         return rc;
     self->port = gyre_server_port(self->server);
-    snprintf(self->url, sizeof(self->url), "%s://127.0.0.1:%u", tls ? "https" : "http",
-             self->port);
+    snprintf(self->url, sizeof(self->url), "%s://127.0.0.1:%u", tls ? "https" : "http", self->port);
     return 0;
 }
 

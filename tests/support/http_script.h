@@ -25,14 +25,14 @@ enum script_then {
 };
 
 typedef struct script_reply {
-    const char *bytes;    /* with a 0 at the end, unless size is set */
+    const char *bytes; /* with a 0 at the end, unless size is set */
     size_t size;
-    int64_t delay_ns;     /* before it is sent */
-    int64_t trickle_ns;   /* between its bytes; 0: at once */
+    int64_t delay_ns;   /* before it is sent */
+    int64_t trickle_ns; /* between its bytes; 0: at once */
     enum script_then then;
-    bool early;           /* answer when the head has come, without reading the body */
+    bool early;              /* answer when the head has come, without reading the body */
     const char *before_body; /* sent when the head has come: "HTTP/1.1 100 Continue\r\n\r\n" */
-    uint64_t repeat;      /* sends `tail` so often after the bytes */
+    uint64_t repeat;         /* sends `tail` so often after the bytes */
     const char *tail;
 } script_reply;
 

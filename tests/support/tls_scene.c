@@ -88,8 +88,16 @@ static void make_crl(const scene *play, struct props *props)
 
     if (!play->crl)
         return;
-    pem = ca_crl(play->crl == CRL_OF_STRANGER ? props->stranger : props->root,
-                 play->crl == CRL_LEAF ? revoked : NULL, play->crl == CRL_STALE ? -60 : 0);
+    if (play->crl != CRL_LEAF)
+        revoked = play->crl == CRL_MIDDLE ? props->middle : NULL;
+    pem = ca_crl(play->crl == CRL_OF_STRANGER ? props->stranger : props->root, revoked,
+                 play->crl == CRL_STALE ? -60 : 0);
+    if (play->crl == CRL_MIDDLE) {
+        char *lower = ca_crl(props->middle, NULL, 0);
+
+        pem = ca_join(pem, lower);
+        free(lower);
+    }
     snprintf(props->crl_file, sizeof(props->crl_file), "/tmp/gyre-crl-%d.pem", (int)getpid());
     write_file(props->crl_file, pem, strlen(pem));
     free(pem);

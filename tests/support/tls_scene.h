@@ -21,10 +21,11 @@ typedef enum scene_signer { BY_ROOT, BY_MIDDLE, BY_STRANGER, BY_ITSELF } scene_s
 
 typedef enum scene_crl {
     CRL_NONE,
-    CRL_EMPTY,      /* nobody is revoked */
-    CRL_LEAF,       /* the server's certificate, or the client's if it has one, is */
-    CRL_STALE,      /* a newer one should have come */
-    CRL_OF_STRANGER /* nothing is said of our authority */
+    CRL_EMPTY,       /* nobody is revoked */
+    CRL_LEAF,        /* the server's certificate, or the client's if it has one, is */
+    CRL_STALE,       /* a newer one should have come */
+    CRL_OF_STRANGER, /* nothing is said of our authority */
+    CRL_MIDDLE       /* the intermediate authority is revoked, what it signed is not */
 } scene_crl;
 
 typedef enum scene_ocsp {

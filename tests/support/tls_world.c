@@ -12,8 +12,8 @@
 #include "../../task/task.h"
 #include "ca.h"
 
-static void make(ca_cert *issuer, const char *name, const char *names, const char *usage, char **out_pem,
-                 char **out_key)
+static void make(ca_cert *issuer, const char *name, const char *names, const char *usage,
+                 char **out_pem, char **out_key)
 {
     ca_cert *cert = ca_make(&(ca_options){
         .common_name = name, .names = names, .issuer = issuer, .extended_key_usage = usage});
@@ -29,9 +29,12 @@ void tls_world_open(tls_world *world)
     ca_cert *other = ca_make(&(ca_options){.common_name = "another authority", .authority = true});
 
     world->root = ca_pem(root);
-    make(root, "the server", "DNS:localhost,IP:127.0.0.1", NULL, &world->server, &world->server_key);
-    make(root, "the client", "DNS:client.example", "clientAuth", &world->client, &world->client_key);
-    make(other, "a stranger", "DNS:client.example", "clientAuth", &world->stranger, &world->stranger_key);
+    make(root, "the server", "DNS:localhost,IP:127.0.0.1", NULL, &world->server,
+         &world->server_key);
+    make(root, "the client", "DNS:client.example", "clientAuth", &world->client,
+         &world->client_key);
+    make(other, "a stranger", "DNS:client.example", "clientAuth", &world->stranger,
+         &world->stranger_key);
     ca_free(root);
     ca_free(other);
 }
@@ -96,10 +99,12 @@ GYRE_CORO_PUBLIC(tls_pair_start)
 {
     GYRE_BEGIN;
     plain_pair(self->options, self->out_client, self->out_server);
-    self->task = GYRE_SPAWN(server_side, .stream = *self->out_server, .context = self->server_context);
+    self->task =
+        GYRE_SPAWN(server_side, .stream = *self->out_server, .context = self->server_context);
     assert_non_null(self->task);
-    GYRE_AWAIT(self->client_rc, gyre_start_tls(*self->out_client, self->client_context,
-                                               &(gyre_start_tls_options){.server_name = "localhost"}));
+    GYRE_AWAIT(self->client_rc,
+               gyre_start_tls(*self->out_client, self->client_context,
+                              &(gyre_start_tls_options){.server_name = "localhost"}));
     GYRE_AWAIT(self->server_rc, self->task);
     gyre_task_unref(self->task);
     GYRE_RETURN(self->client_rc < 0 ? self->client_rc : self->server_rc);

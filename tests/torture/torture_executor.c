@@ -1,4 +1,7 @@
-/* Torture of threads: jobs awaited and submitted, maps, queues and futures between threads, the end of it all. */
+/*
+ * Torture of threads: jobs awaited and submitted, maps, queues and futures between threads, the end
+ * of it all.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -14,7 +17,9 @@
 
 enum { CALLS = 6 };
 
-/* The executor of each scenario: it outlives the loop, and is waited for before memory is counted. */
+/*
+ * The executor of each scenario: it outlives the loop, and is waited for before memory is counted.
+ */
 static gyre_executor *pool;
 
 static int64_t make_pool_with(gyre_loop *loop, size_t stack_size)
@@ -84,7 +89,8 @@ GYRE_CORO(borrowed)
     GYRE_BEGIN;
     GYRE_TRY(self->rc, gyre_to_thread(add_one, &self->number, NULL));
     self->number = (int)self->rc;
-    GYRE_TRY(self->rc, gyre_run_in_executor(pool, &((gyre_job){add_one, &self->number, NULL, NULL})));
+    GYRE_TRY(self->rc,
+             gyre_run_in_executor(pool, &((gyre_job){.fn = add_one, .arg = &self->number})));
     GYRE_RETURN(self->rc);
     GYRE_END;
 }

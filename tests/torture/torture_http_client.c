@@ -11,7 +11,7 @@
 #include "../support/torture.h"
 
 #define LONGEST GYRE_MS(300) /* for the other side, which a failure may have ended */
-#define OK "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+#define OK      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 static script server;
 
@@ -107,8 +107,8 @@ GYRE_CORO(single)
         self->rc = gyre_http_client_new(gyre_loop_current(), &options, &self->client);
     if (self->rc < 0)
         GYRE_RETURN(self->rc);
-    GYRE_TRY(GYRE_CALL(visit, .client = self->client, .count = self->count, .uploads = self->uploads,
-                       .expects = self->expects, .leaves = self->leaves));
+    GYRE_TRY(GYRE_CALL(visit, .client = self->client, .count = self->count,
+                       .uploads = self->uploads, .expects = self->expects, .leaves = self->leaves));
     GYRE_RETURN(self->frame.result);
     GYRE_FINALLY;
     GYRE_AWAIT(self->rc, gyre_http_client_close(self->client));
@@ -189,19 +189,25 @@ GYRE_CORO(leave)
 
 static const script_reply plain[] = {{.bytes = OK}};
 static const script_reply chunked[] = {
-    {.bytes = "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-              "5\r\nhello\r\n5\r\nworld\r\n0\r\nT: 1\r\n\r\n"}};
+    {.bytes =
+         "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "5\r\nhello\r\n5\r\nworld\r\n0\r\nT: 1\r\n\r\n"}};
 /* gzip of "hello". */
 static const char packed_bytes[] =
     "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 25\r\n\r\n"
-    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00\x00\x00";
+    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00"
+    "\x00\x00";
 static const script_reply packed[] = {{.bytes = packed_bytes, .size = sizeof(packed_bytes) - 1}};
 static const script_reply redirected[] = {
     {.bytes = "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 3\r\n\r\nfoo"}, {.bytes = OK}};
-static const script_reply stale[] = {
-    {.bytes = OK, .then = SCRIPT_CLOSE}, {.bytes = OK}, {.bytes = "", .then = SCRIPT_CLOSE}, {.bytes = OK}};
-static const script_reply until_eof[] = {{.bytes = "HTTP/1.0 200 OK\r\n\r\nhello", .then = SCRIPT_CLOSE}};
-static const script_reply asking[] = {{.bytes = OK, .before_body = "HTTP/1.1 100 Continue\r\n\r\n"}};
+static const script_reply stale[] = {{.bytes = OK, .then = SCRIPT_CLOSE},
+                                     {.bytes = OK},
+                                     {.bytes = "", .then = SCRIPT_CLOSE},
+                                     {.bytes = OK}};
+static const script_reply until_eof[] = {
+    {.bytes = "HTTP/1.0 200 OK\r\n\r\nhello", .then = SCRIPT_CLOSE}};
+static const script_reply asking[] = {
+    {.bytes = OK, .before_body = "HTTP/1.1 100 Continue\r\n\r\n"}};
 static const script_reply early[] = {{.bytes = OK, .early = true}};
 static const script_reply unfinished[] = {
     {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nhello"}};
@@ -210,31 +216,40 @@ static const script_reply little_more[] = {
 
 #define SINGLE(name_, replies_, ...)                                                               \
     {                                                                                              \
-        .name = name_, .coro = &single_coro, .args = &(const struct single)                        \
-        {                                                                                          \
-            .frame = {.coro = &single_coro}, .replies = replies_,                                  \
-            .reply_count = sizeof(replies_) / sizeof(replies_[0]), __VA_ARGS__                     \
-        },                                                                                         \
+        .name = name_, .coro = &single_coro,                                                       \
+        .args = &(const struct single){.frame = {.coro = &single_coro},                            \
+                                       .replies = replies_,                                        \
+                                       .reply_count = sizeof(replies_) / sizeof(replies_[0]),      \
+                                       __VA_ARGS__},                                               \
         .flags = TORTURE_IO
 
-int main(int argc, char **argv)
-{
-    const torture_scenario scenarios[] = {
-        SINGLE("plain", plain, .count = 2), .expect = 10},
-        SINGLE("chunked", chunked, .count = 2), .expect = 20},
-        SINGLE("compressed", packed, .count = 2), .expect = 10},
-        SINGLE("redirect", redirected, .count = 1), .expect = 5},
-        SINGLE("stale", stale, .count = 3), .expect = 15},
-        SINGLE("until_eof", until_eof, .count = 2), .expect = 10},
-        SINGLE("upload", plain, .count = 2, .uploads = true), .expect = 10},
-        SINGLE("upload_asking", asking, .count = 1, .uploads = true, .expects = true), .expect = 5},
-        SINGLE("upload_early", early, .count = 1, .uploads = true), .expect = 5},
-        SINGLE("upload_redirect", redirected, .count = 1, .uploads = true), .expect = 5},
-        SINGLE("leave_unfinished", unfinished, .count = 2, .leaves = true), .expect = 2},
-        SINGLE("leave_drained", little_more, .count = 2, .leaves = true), .expect = 2},
-        {TORTURE_MAIN(line), .flags = TORTURE_IO, .expect = 20},
-        {TORTURE_MAIN(leave), .flags = TORTURE_IO, .expect = 6},
-    };
+int main(int argc, char **argv){
+    const torture_scenario scenarios[] = {SINGLE("plain", plain, .count = 2), .expect = 10},
+    SINGLE("chunked", chunked, .count = 2), .expect = 20},
+    SINGLE("compressed", packed, .count = 2), .expect = 10
+}
+, SINGLE("redirect", redirected, .count = 1), .expect = 5
+}
+, SINGLE("stale", stale, .count = 3), .expect = 15
+}
+, SINGLE("until_eof", until_eof, .count = 2), .expect = 10
+}
+, SINGLE("upload", plain, .count = 2, .uploads = true), .expect = 10
+}
+, SINGLE("upload_asking", asking, .count = 1, .uploads = true, .expects = true), .expect = 5
+}
+, SINGLE("upload_early", early, .count = 1, .uploads = true), .expect = 5
+}
+, SINGLE("upload_redirect", redirected, .count = 1, .uploads = true), .expect = 5
+}
+, SINGLE("leave_unfinished", unfinished, .count = 2, .leaves = true), .expect = 2
+}
+, SINGLE("leave_drained", little_more, .count = 2, .leaves = true), .expect = 2
+}
+, {TORTURE_MAIN(line), .flags = TORTURE_IO, .expect = 20},
+    {TORTURE_MAIN(leave), .flags = TORTURE_IO, .expect = 6},
+}
+;
 
-    return torture_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+return torture_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }

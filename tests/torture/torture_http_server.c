@@ -209,21 +209,21 @@ GYRE_CORO(stop_rest)
     .name = (name_), .coro = &serve_coro,                                                          \
     .args = &(const struct serve){.frame = {.coro = &serve_coro}, __VA_ARGS__}
 
+static const torture_scenario scenarios[] = {
+    {NAMED("bodies", .text = bodies), .flags = TORTURE_IO, .expect = 103, .setup = set_up,
+     .teardown = tear_down},
+    {NAMED("files", .text = site_files), .flags = TORTURE_IO, .expect = 104, .setup = set_up,
+     .teardown = tear_down},
+    {NAMED("slow_head", .text = "GET / HTTP/1.1\r\n", .keep = true,
+                  .options = {.head_timeout_ns = GYRE_MS(3)}),
+     .flags = TORTURE_IO, .expect = 100, .setup = set_up, .teardown = tear_down},
+    {NAMED("slow_body", .text = HEAD("POST /mirror") "Content-Length: 9\r\n\r\nab", .keep = true,
+                  .options = {.body_timeout_ns = GYRE_MS(3)}),
+     .flags = TORTURE_IO, .expect = 1, .setup = set_up, .teardown = tear_down},
+    {TORTURE_MAIN(stop_rest), .flags = TORTURE_IO, .expect = 1, .setup = set_up, .teardown = tear_down},
+};
+
 int main(int argc, char **argv)
 {
-    static const torture_scenario scenarios[] = {
-        {NAMED("bodies", .text = bodies), .flags = TORTURE_IO, .expect = 103, .setup = set_up,
-         .teardown = tear_down},
-        {NAMED("files", .text = site_files), .flags = TORTURE_IO, .expect = 104, .setup = set_up,
-         .teardown = tear_down},
-        {NAMED("slow_head", .text = "GET / HTTP/1.1\r\n", .keep = true,
-                      .options = {.head_timeout_ns = GYRE_MS(3)}),
-         .flags = TORTURE_IO, .expect = 100, .setup = set_up, .teardown = tear_down},
-        {NAMED("slow_body", .text = HEAD("POST /mirror") "Content-Length: 9\r\n\r\nab", .keep = true,
-                      .options = {.body_timeout_ns = GYRE_MS(3)}),
-         .flags = TORTURE_IO, .expect = 1, .setup = set_up, .teardown = tear_down},
-        {TORTURE_MAIN(stop_rest), .flags = TORTURE_IO, .expect = 1, .setup = set_up, .teardown = tear_down},
-    };
-
     return torture_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }

@@ -127,8 +127,8 @@ struct serve {
 GYRE_CORO(serve)
 {
     GYRE_BEGIN;
-    self->n = GYRE_START_SERVER(&self->server,
-                                ((gyre_server_options){.host = "127.0.0.1", .tls = server_context}), echo);
+    self->n = GYRE_START_SERVER(
+        &self->server, ((gyre_server_options){.host = "127.0.0.1", .tls = server_context}), echo);
     if (self->n < 0)
         GYRE_RETURN(self->n);
     GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_server_port(self->server),
@@ -159,8 +159,8 @@ struct wrong_host {
 GYRE_CORO(wrong_host)
 {
     GYRE_BEGIN;
-    self->n = GYRE_START_SERVER(&self->server,
-                                ((gyre_server_options){.host = "127.0.0.1", .tls = server_context}), echo);
+    self->n = GYRE_START_SERVER(
+        &self->server, ((gyre_server_options){.host = "127.0.0.1", .tls = server_context}), echo);
     if (self->n < 0)
         GYRE_RETURN(self->n);
     GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_server_port(self->server),
@@ -178,20 +178,16 @@ GYRE_CORO(wrong_host)
 
 /* A send that fails takes what is behind it along: who waits for the answer then waits for ever. */
 static const torture_scenario scenarios[] = {
-    {TORTURE_MAIN(talk),
-     .flags = TORTURE_IO | TORTURE_MAY_REPORT | TORTURE_MAY_DEADLOCK,
-     .expect = 1,
-     .setup = make_sockets,
-     .teardown = close_rest},
+    {TORTURE_MAIN(talk), .flags = TORTURE_IO | TORTURE_MAY_REPORT | TORTURE_MAY_DEADLOCK,
+     .expect = 1, .setup = make_sockets, .teardown = close_rest},
     {TORTURE_MAIN(serve), .flags = TORTURE_IO | TORTURE_MAY_REPORT, .expect = 5},
     {TORTURE_MAIN(wrong_host), .flags = TORTURE_IO | TORTURE_MAY_REPORT, .expect = GYRE_ETLSHOST},
 };
 
 int main(int argc, char **argv)
 {
-    const gyre_tls_options options = {.no_resumption = true,
-                                      .handshake_timeout_ns = LONGEST,
-                                      .shutdown_timeout_ns = LONGEST};
+    const gyre_tls_options options = {
+        .no_resumption = true, .handshake_timeout_ns = LONGEST, .shutdown_timeout_ns = LONGEST};
     tls_world world;
 
     torture_openssl(EVERY);
