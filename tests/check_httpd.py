@@ -34,19 +34,22 @@ def check(function):
 
 
 @contextlib.contextmanager
-def served(*words, directory='site', status=0):
-    """Runs gyre-httpd on a free port; gives its process and its port, and ends it with SIGTERM."""
-    process = subprocess.Popen([PROGRAM, '--port', '0', *words, directory], stdout=subprocess.PIPE,
+def served(*words, told=False):
+    """Runs gyre-httpd on a free port; gives its process and its port, and ends it with SIGTERM.
+
+    told: the check itself has done so.
+    """
+    process = subprocess.Popen([PROGRAM, '--port', '0', *words, 'site'], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
         match = re.fullmatch(r'listening on https?://(\S+):(\d+)\n', line)
         assert match, line + process.stderr.read()
         yield process, int(match[2])
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+        if not told:
+            process.send_signal(signal.SIGTERM)  # a second one would end it at once
         process.wait(20)
-        assert process.returncode == status, (process.returncode, process.stderr.read())
+        assert process.returncode == 0, (process.returncode, process.stderr.read())
     finally:
         process.kill()
         process.communicate()
@@ -153,7 +156,7 @@ def tls():
 
 @check
 def a_request_under_way_is_finished():
-    with served() as (process, port):
+    with served(told=True) as (process, port):
         raw = socket.create_connection(('127.0.0.1', port), timeout=20)
         raw.sendall(b'GET /large HTTP/1.1\r\nHost: x\r\n\r\n')
         head, _, body = raw.recv(1024).partition(b'\r\n\r\n')
@@ -166,7 +169,7 @@ def a_request_under_way_is_finished():
 
 @check
 def an_idle_connection_does_not_hold_it_up():
-    with served() as (process, port):
+    with served(told=True) as (process, port):
         client = http.client.HTTPConnection('127.0.0.1', port, timeout=10)
         get(port, '/hello.txt', connection=client)
         start = time.monotonic()
