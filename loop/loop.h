@@ -3,7 +3,8 @@
  *
  * A loop belongs to one thread: to the one that made it until it first runs, then for good to the one
  * that ran it. Every call on it from another thread aborts with a message that names both, except
- * gyre_call_soon_threadsafe(), gyre_loop_stop_threadsafe() and GYRE_SPAWN_THREADSAFE(). One iteration is CPython's:
+ * gyre_call_soon_threadsafe(), gyre_loop_stop_threadsafe() and GYRE_SPAWN_THREADSAFE(). One iteration
+ * is CPython's:
  *
  *   1. take in    what other threads and signal handlers posted goes to the ready queue
  *   2. wait       submit what was started; wait until something happens (not at all if anything is

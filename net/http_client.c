@@ -6,7 +6,6 @@
 
 #include "../loop/alloc.h"
 #include "../loop/version.h"
-#include "../task/timeout.h"
 #include "http_client_internal.h"
 
 enum {
@@ -320,57 +319,9 @@ void gyre_http_client_abort(gyre_http_client *client)
     gyre__http_client_unref(client);
 }
 
-struct http_client_close {
-    gyre_frame frame;
-    gyre_http_client *client; /* the owner's reference */
-    gyre_stream *stream;
-    uint64_t deadline;
-    int64_t rc;
-};
-
-static int64_t time_until(const gyre_http_client *client, uint64_t deadline)
-{
-    uint64_t now = gyre_loop_time(client->loop);
-
-    return now < deadline ? (int64_t)(deadline - now) : 0;
-}
-
-GYRE_CORO(http_client_close)
-{
-    GYRE_BEGIN;
-    for (;;) {
-        self->stream = gyre__http_pool_take_idle(self->client);
-        if (!self->stream)
-            break;
-        GYRE_TRY(self->rc, gyre_wait_for(gyre_stream_close(self->stream),
-                                         time_until(self->client, self->deadline)));
-    }
-    GYRE_FINALLY;
-    gyre_http_client_abort(self->client);
-    if (self->frame.value != GYRE_ECANCELLED)
-        GYRE_RETURN(0);
-    GYRE_END;
-}
-
+/* TLS peers are told; that they answer is not worth waiting for where nothing is under way. */
 gyre_await gyre_http_client_close(gyre_http_client *client)
 {
-    gyre_task *task = gyre__task_running(__func__);
-    gyre_await pending;
-
-    if (!client)
-        return gyre__complete(task, 0);
-    client->closed = true;
-    gyre__http_pool_dismiss(client);
-    if (client->stats.idle && !client->loop->closing) {
-        pending = gyre__call(&http_client_close_coro,
-                             &(struct http_client_close){
-                                 .frame = {.coro = &http_client_close_coro, .leaf = true},
-                                 .client = client,
-                                 .deadline = gyre__deadline(client->loop, GYRE_SECONDS(1)),
-                             });
-        if (pending.pending)
-            return pending;
-    }
     gyre_http_client_abort(client);
-    return gyre__complete(task, 0);
+    return gyre__complete(gyre__task_running(__func__), 0);
 }

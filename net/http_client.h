@@ -96,12 +96,12 @@ GYRE_API GYRE_MUST_USE int64_t gyre_http_client_new(gyre_loop *loop,
 /*
  * Ends the client (moved): unused connections are closed. Requests under way and open responses go
  * on, and close their connections in the end; requests that wait for a place get GYRE_ESTATE.
- * Waits, for a second at most, until the connections that were unused are closed. Result 0.
- * Cancelled: completed without waiting. NULL is allowed.
+ * TLS peers are told, their answer is not waited for: it never suspends today. Result 0. NULL is
+ * allowed.
  */
 GYRE_API GYRE_MUST_USE gyre_await gyre_http_client_close(gyre_http_client *client);
 
-/* The same without waiting. NULL is allowed. Also after the loop was closed. */
+/* The same where nothing can be awaited. NULL is allowed. Also after the loop was closed. */
 GYRE_API void gyre_http_client_abort(gyre_http_client *client);
 
 GYRE_API gyre_loop *gyre_http_client_loop(const gyre_http_client *client);

@@ -20,7 +20,8 @@
 enum {
     GYRE__HTTP_BUFFER = 32768, /* what is received at a time, unless it goes straight to the reader */
     GYRE__HTTP_DIRECT = 16384, /* from this much on it does */
-    GYRE__HTTP_PIECE = 65536,  /* bodies up to here go out beside the head, larger ones piece by piece */
+    GYRE__HTTP_BESIDE = 32768, /* bodies up to here go out beside the head: less than streams hold back */
+    GYRE__HTTP_PIECE = 65536,  /* larger ones piece by piece */
     GYRE__HTTP_METHOD = 32,    /* longest method, its end included */
 };
 

@@ -51,7 +51,7 @@ static int64_t prepare(gyre_http_response *r)
 /* A small body goes out beside the head, in the same packets. */
 static bool is_at_once(const gyre_http_response *r)
 {
-    return !r->has_body || (!r->upload && !r->expect_continue && r->body_size <= GYRE__HTTP_PIECE);
+    return !r->has_body || (!r->upload && !r->expect_continue && r->body_size <= GYRE__HTTP_BESIDE);
 }
 
 static gyre_await send_head(gyre_http_response *r)

@@ -158,10 +158,6 @@ static int on_url(llhttp_t *llhttp, const char *at, size_t size)
 
     (void)size;
     parser->method_number = llhttp->method;
-    if (llhttp->method == HTTP_PRI) /* the preface of HTTP/2, not a method */
-        gyre__http_fail(parser, GYRE_EHTTPMETHOD, "PRI is not a method of HTTP/1");
-    if (parser->error)
-        return failed(parser, at);
     return gyre__http_target(parser) < 0 ? failed(parser, at) : 0;
 }
 

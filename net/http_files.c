@@ -128,7 +128,10 @@ static unsigned status_of(int64_t error)
     }
 }
 
-/* The directory's name as the client wrote it, with the "/" that it lacks: one at the front, or it would name a host. */
+/*
+ * The directory's name as the client wrote it, with the "/" that it lacks: one at the front, or
+ * it would name a host.
+ */
 static int64_t redirect(gyre_http_exchange *exchange)
 {
     const gyre__http_parser *parser = &exchange->parser;
@@ -189,9 +192,9 @@ static gyre_await answer(struct serve_path *self, int fd)
     const char *fallback = self->files ? self->files->default_type : "application/octet-stream";
 
     return gyre__httpd_answer_file(self->exchange, fd, &self->info,
-                                  self->type ? self->type
-                                             : gyre_http_content_type(self->path, fallback),
-                                  self->files ? self->files->cache_control : NULL);
+                                   self->type ? self->type
+                                              : gyre_http_content_type(self->path, fallback),
+                                   self->files ? self->files->cache_control : NULL);
 }
 
 static int64_t refuse(const struct serve_path *self, unsigned status)
@@ -224,7 +227,8 @@ GYRE_CORO(serve_path)
     GYRE_BEGIN;
     if (answered_at_once(self))
         GYRE_RETURN(self->rc);
-    GYRE_AWAIT(self->rc, gyre__httpd_open_below(self->files ? self->files->root : -1, self->path, &self->fd));
+    GYRE_AWAIT(self->rc,
+               gyre__httpd_open_below(self->files ? self->files->root : -1, self->path, &self->fd));
     if (self->rc == GYRE_ECANCELLED)
         GYRE_RETURN(self->rc);
     if (self->rc >= 0)
@@ -312,7 +316,8 @@ gyre_await gyre_http_serve_directory(gyre_http_exchange *exchange, gyre_http_fil
     return start(exchange, files, owned ? owned : path_of(exchange), owned, NULL);
 }
 
-gyre_await gyre_http_serve_file(gyre_http_exchange *exchange, const char *path, const char *content_type)
+gyre_await gyre_http_serve_file(gyre_http_exchange *exchange, const char *path,
+                                const char *content_type)
 {
     size_t size = strlen(path) + 1, type_size = content_type ? strlen(content_type) + 1 : 0;
     char *owned = gyre_alloc(size + type_size);

@@ -64,7 +64,8 @@ static bool has_tag(const char *list, const char *tag, bool weak_too)
 }
 
 /* Several fields of a name are one list. */
-static bool any_has_tag(const gyre_http_exchange *exchange, const char *name, const char *tag, bool weak)
+static bool any_has_tag(const gyre_http_exchange *exchange, const char *name, const char *tag,
+                        bool weak)
 {
     const char *list;
 
@@ -216,8 +217,8 @@ static int64_t start(struct answer_file *self, const struct stat *info, const ch
 static gyre_await write_part_head(struct answer_file *self)
 {
     char buffer[GYRE__HTTPD_PART_HEAD];
-    int size = self->next < self->count ? print_part(buffer, self, self->next)
-                                        : print_last(buffer, self);
+    int size =
+        self->next < self->count ? print_part(buffer, self, self->next) : print_last(buffer, self);
 
     return gyre_http_write(self->exchange, buffer, (size_t)size);
 }
@@ -229,7 +230,7 @@ GYRE_CORO(answer_file)
         if (self->count > 1)
             GYRE_TRY(write_part_head(self));
         GYRE_TRY(gyre__httpd_send_file(self->exchange, self->fd, self->ranges[self->next].first,
-                                      self->ranges[self->next].size));
+                                       self->ranges[self->next].size));
     }
     if (self->count > 1)
         GYRE_TRY(write_part_head(self));
@@ -238,7 +239,7 @@ GYRE_CORO(answer_file)
 }
 
 gyre_await gyre__httpd_answer_file(gyre_http_exchange *exchange, int fd, const struct stat *info,
-                                  const char *content_type, const char *cache_control)
+                                   const char *content_type, const char *cache_control)
 {
     struct answer_file args = {
         .frame = {.coro = &answer_file_coro, .leaf = true},

@@ -1,6 +1,7 @@
 /*
- * Serving files: http_files.c decides what a path is, http_files_open.c opens below the root, http_files_answer.c
- * answers with a file, http_files_range.c takes Range apart, http_files_send.c sends, http_files_list.c lists.
+ * Serving files: http_files.c decides what a path is, http_files_open.c opens below the root,
+ * http_files_answer.c answers with a file, http_files_range.c takes Range apart,
+ * http_files_send.c sends, http_files_list.c lists.
  */
 #ifndef GYRE_NET_HTTP_FILES_INTERNAL_H
 #define GYRE_NET_HTTP_FILES_INTERNAL_H
@@ -27,8 +28,8 @@ struct gyre_http_files {
 /* ---- http_files_open.c ---- */
 
 /*
- * Opens what lies at `path` below `root` (-1: anywhere, links are followed) for reading. Result 0 with *out_fd, the caller's, or -errno.
- * *out_fd is -1 on every error.
+ * Opens what lies at `path` below `root` (-1: anywhere, links are followed) for reading. Result 0
+ * with *out_fd, the caller's, or -errno. *out_fd is -1 on every error.
  */
 GYRE_MUST_USE gyre_await gyre__httpd_open_below(int root, const char *path, int *out_fd);
 
@@ -39,10 +40,12 @@ typedef struct gyre__httpd_range {
 } gyre__httpd_range;
 
 /*
- * The ranges that a Range field asks for of `size` bytes: how many (1 to the most), in the order asked; 0: send it all (the
- * field is malformed, or asks for too much); -1: none of them lies inside.
+ * The ranges that a Range field asks for of `size` bytes: how many (1 to the most), in the order
+ * asked; 0: send it all (the field is malformed, or asks for too much); -1: none of them lies
+ * inside.
  */
-int gyre__httpd_ranges(const char *field, int64_t size, gyre__httpd_range ranges[GYRE__HTTPD_MOST_RANGES]);
+int gyre__httpd_ranges(const char *field, int64_t size,
+                       gyre__httpd_range ranges[GYRE__HTTPD_MOST_RANGES]);
 
 /* ---- http_files_answer.c ---- */
 

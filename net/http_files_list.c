@@ -200,9 +200,10 @@ GYRE_CORO(list_directory)
 
 gyre_await gyre__httpd_list(gyre_http_exchange *exchange, int fd, bool hidden)
 {
-    return gyre__call(&list_directory_coro,
-                      &(struct list_directory){.frame = {.coro = &list_directory_coro, .leaf = true},
-                                               .exchange = exchange,
-                                               .fd = fd,
-                                               .hidden = hidden});
+    return gyre__call(
+        &list_directory_coro,
+        &(struct list_directory){.frame = {.coro = &list_directory_coro, .leaf = true},
+                                 .exchange = exchange,
+                                 .fd = fd,
+                                 .hidden = hidden});
 }

@@ -65,7 +65,10 @@ static int64_t walk(int root, const char *path)
     return -errno;
 }
 
-/* What the kernel knows already costs one system call; what it has to read from a disk is waited for by the ring. */
+/*
+ * What the kernel knows already costs one system call; what it has to read from a disk is waited
+ * for by the ring.
+ */
 static int64_t open_cached(int root, const char *path)
 {
     struct open_how how = how_to_open(root);
@@ -85,14 +88,14 @@ GYRE_CORO(open_below)
     GYRE_BEGIN;
     self->how = how_to_open(self->root);
     if (gyre__op_supported(gyre_loop_current(), GYRE__OP_OPENAT2))
-        GYRE_TRY(self->rc, gyre__raw("gyre_http_serve_file",
-                                     &(gyre__request){
-                                         .verb = GYRE__OP_OPENAT2,
-                                         .fd = self->root < 0 ? AT_FDCWD : self->root,
-                                         .addr = self->path,
-                                         .length = sizeof(self->how),
-                                         .offset = (uintptr_t)&self->how,
-                                     }));
+        GYRE_TRY(self->rc,
+                 gyre__raw("gyre_http_serve_file", &(gyre__request){
+                                                       .verb = GYRE__OP_OPENAT2,
+                                                       .fd = self->root < 0 ? AT_FDCWD : self->root,
+                                                       .addr = self->path,
+                                                       .length = sizeof(self->how),
+                                                       .offset = (uintptr_t)&self->how,
+                                                   }));
     else
         self->rc = open_at(self->root, self->path, &self->how);
     if (self->rc < 0)

@@ -67,7 +67,8 @@ static bool overlap(const gyre__httpd_range *ranges, int count)
     return false;
 }
 
-int gyre__httpd_ranges(const char *field, int64_t size, gyre__httpd_range ranges[GYRE__HTTPD_MOST_RANGES])
+int gyre__httpd_ranges(const char *field, int64_t size,
+                       gyre__httpd_range ranges[GYRE__HTTPD_MOST_RANGES])
 {
     int count = 0, seen = 0;
 

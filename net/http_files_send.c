@@ -1,4 +1,7 @@
-/* Sending parts of files: small ones in one write with their head, large ones without a copy where the stream is plain. */
+/*
+ * Sending parts of files: small ones in one write with their head, large ones without a copy
+ * where the stream is plain.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -47,10 +50,14 @@ static bool is_cached(int fd, int64_t offset, int64_t size)
 {
     char byte;
 
-    return read_cached(fd, &byte, 1, offset) == 1 && read_cached(fd, &byte, 1, offset + size - 1) == 1;
+    return read_cached(fd, &byte, 1, offset) == 1 &&
+           read_cached(fd, &byte, 1, offset + size - 1) == 1;
 }
 
-/* The kernel's own way: for plain sockets with nothing before it. Not where tests stand between loop and kernel. */
+/*
+ * The kernel's own way: for plain sockets with nothing before it. Not where tests stand between
+ * loop and kernel.
+ */
 static bool can_send_directly(const struct send_file *self)
 {
     const gyre_stream *stream = self->exchange->connection->stream;
@@ -61,8 +68,8 @@ static bool can_send_directly(const struct send_file *self)
 }
 
 /*
- * sendfile() knows no MSG_DONTWAIT: for its duration the socket does not block. Nothing else looks at that flag meanwhile, as the
- * ring's work is done in this thread too.
+ * sendfile() knows no MSG_DONTWAIT: for its duration the socket does not block. Nothing else
+ * looks at that flag meanwhile, as the ring's work is done in this thread too.
  */
 static int64_t send_directly(struct send_file *self)
 {
@@ -133,8 +140,8 @@ GYRE_CORO(send_file)
                 GYRE_RETURN(-ENOMEM);
             let_wait(self->fd);
         }
-        GYRE_TRY(self->n, gyre_read(self->fd, self->buffer, self->left < PIECE ? (size_t)self->left : PIECE,
-                                    self->offset));
+        GYRE_TRY(self->n, gyre_read(self->fd, self->buffer,
+                                    self->left < PIECE ? (size_t)self->left : PIECE, self->offset));
         if (self->n == 0)
             GYRE_RETURN(GYRE_EHTTPLENGTH);
         self->offset += self->n;

@@ -18,11 +18,11 @@ struct route {
 };
 
 struct pattern {
-    struct pattern *next;   /* in the order of adding; among plain ones, in the bucket */
-    struct route *routes;   /* in the order of adding */
+    struct pattern *next; /* in the order of adding; among plain ones, in the bucket */
+    struct route *routes; /* in the order of adding */
     size_t size;
     uint32_t hash;
-    bool plain;             /* without named parts */
+    bool plain; /* without named parts */
     char text[];
 };
 
@@ -187,13 +187,15 @@ static struct pattern *find_same(const gyre_http_router *router, const char *tex
 {
     struct pattern *pattern = find_plain(router, text, size);
 
-    for (pattern = pattern ? pattern : router->named; pattern && !pattern->plain; pattern = pattern->next)
+    for (pattern = pattern ? pattern : router->named; pattern && !pattern->plain;
+         pattern = pattern->next)
         if (pattern->size == size && memcmp(pattern->text, text, size) == 0)
             break;
     return pattern;
 }
 
-static struct pattern *add_pattern(gyre_http_router *router, const char *text, size_t size, bool plain)
+static struct pattern *add_pattern(gyre_http_router *router, const char *text, size_t size,
+                                   bool plain)
 {
     struct pattern *pattern, **place = &router->named;
 

@@ -188,7 +188,8 @@ static void free_server(void *arg)
 }
 
 int64_t gyre__start_http_server(gyre_loop *loop, const gyre_http_server_options *options,
-                                const gyre_coro *coro, const void *args, gyre_http_server **out_server)
+                                const gyre_coro *coro, const void *args,
+                                gyre_http_server **out_server)
 {
     gyre_http_server *server;
     int64_t rc;
@@ -233,7 +234,8 @@ void gyre_http_server_close(gyre_http_server *server)
     if (server->closing)
         return;
     server->closing = true;
-    for (gyre__link *link = server->connections.next; link != &server->connections; link = link->next) {
+    for (gyre__link *link = server->connections.next; link != &server->connections;
+         link = link->next) {
         gyre__httpd_connection *connection = GYRE__CONTAINER(link, gyre__httpd_connection, link);
 
         if (connection->idle)
@@ -267,11 +269,12 @@ gyre_await gyre_http_server_stop(gyre_http_server *server, int64_t grace_ns)
 {
     if (!server)
         return gyre__complete(gyre__task_running(__func__), 0);
-    return gyre__call(&http_server_stop_coro, &(struct http_server_stop){
-                                                  .frame = {.coro = &http_server_stop_coro, .leaf = true},
-                                                  .server = server,
-                                                  .grace = grace_ns,
-                                              });
+    return gyre__call(&http_server_stop_coro,
+                      &(struct http_server_stop){
+                          .frame = {.coro = &http_server_stop_coro, .leaf = true},
+                          .server = server,
+                          .grace = grace_ns,
+                      });
 }
 
 /* ---- asking ---- */

@@ -94,7 +94,7 @@ static int64_t send_with(gyre_http_exchange *exchange, const void *data, size_t 
 /* ---- as a whole ---- */
 
 int64_t gyre__httpd_answer(gyre_http_exchange *exchange, unsigned status, const char *content_type,
-                          const void *body, size_t size)
+                           const void *body, size_t size)
 {
     int64_t rc;
 
@@ -130,8 +130,8 @@ int64_t gyre__httpd_answer_status(gyre_http_exchange *exchange, unsigned status)
     return rc;
 }
 
-gyre_await gyre_http_respond(gyre_http_exchange *exchange, unsigned status, const char *content_type,
-                             const void *body, size_t size)
+gyre_await gyre_http_respond(gyre_http_exchange *exchange, unsigned status,
+                             const char *content_type, const void *body, size_t size)
 {
     int64_t rc = gyre__httpd_answer(exchange, status, content_type, body, size);
 
@@ -140,8 +140,8 @@ gyre_await gyre_http_respond(gyre_http_exchange *exchange, unsigned status, cons
     return gyre__httpd_drain(exchange, 0);
 }
 
-gyre_await gyre_http_respondf(gyre_http_exchange *exchange, unsigned status, const char *content_type,
-                              const char *format, ...)
+gyre_await gyre_http_respondf(gyre_http_exchange *exchange, unsigned status,
+                              const char *content_type, const char *format, ...)
 {
     char few[512], *text = few;
     gyre_await await;

@@ -6,7 +6,7 @@
 #include "http_server_internal.h"
 
 enum {
-    NEED_MORE = -1000, /* nothing is there yet: no error code of anybody */
+    NEED_MORE = -1000,   /* nothing is there yet: no error code of anybody */
     DIRECT_SIZE = 16384, /* from here on bytes go straight into the reader's memory */
     FIRST_BODY = 4096,
 };
@@ -32,8 +32,8 @@ static int64_t count(gyre_http_exchange *exchange, size_t size)
 }
 
 /*
- * One piece of the body from the bytes that have come, at most `size` of them, so that the piece fits. Gives its size, 0 at
- * the end, NEED_MORE, or an error. *out_piece lies in `data`.
+ * One piece of the body from the bytes that have come, at most `size` of them, so that the piece
+ * fits. Gives its size, 0 at the end, NEED_MORE, or an error. *out_piece lies in `data`.
  */
 static int64_t next_piece(gyre_http_exchange *exchange, const char *data, size_t size,
                           size_t *out_consumed, const char **out_piece)
@@ -158,7 +158,7 @@ GYRE_CORO(http_read)
         gyre__httpd_flush(self->exchange);
         self->direct = reads_directly(self->exchange, self->buffer, self->size);
         gyre__httpd_wait_begin(self->exchange->connection, &self->exchange->connection->reading,
-                              self->exchange->server->options.body_timeout_ns);
+                               self->exchange->server->options.body_timeout_ns);
         if (self->direct)
             GYRE_AWAIT(self->n, gyre_stream_read(self->exchange->connection->stream, self->buffer,
                                                  most_of_body(self->exchange, self->size)));
@@ -240,9 +240,9 @@ GYRE_CORO(http_read_all)
         self->n = grow_body(self->exchange);
         if (self->n < 0)
             GYRE_RETURN(self->n);
-        GYRE_TRY(self->n, gyre_http_read(self->exchange,
-                                         self->exchange->body + self->exchange->body_size,
-                                         self->exchange->body_capacity - self->exchange->body_size - 1));
+        GYRE_TRY(self->n,
+                 gyre_http_read(self->exchange, self->exchange->body + self->exchange->body_size,
+                                self->exchange->body_capacity - self->exchange->body_size - 1));
         self->exchange->body_size += (size_t)self->n;
         if (self->limit && self->exchange->body_size > self->limit)
             GYRE_RETURN(fail(self->exchange, GYRE_EHTTPBODY));
@@ -286,10 +286,11 @@ GYRE_CORO(http_drop_body)
 gyre_await gyre__httpd_drop_body(gyre_http_exchange *exchange)
 {
     exchange->body_limit = GYRE_HTTP_NO_LIMIT;
-    return gyre__call(&http_drop_body_coro, &(struct http_drop_body){
-                                                .frame = {.coro = &http_drop_body_coro, .leaf = true},
-                                                .exchange = exchange,
-                                            });
+    return gyre__call(&http_drop_body_coro,
+                      &(struct http_drop_body){
+                          .frame = {.coro = &http_drop_body_coro, .leaf = true},
+                          .exchange = exchange,
+                      });
 }
 
 unsigned gyre__httpd_error_status(const gyre_http_exchange *exchange, int64_t error)

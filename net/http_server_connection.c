@@ -1,4 +1,7 @@
-/* A connection of an HTTP server: one request after the other, each with its handler, until either side has enough. */
+/*
+ * A connection of an HTTP server: one request after the other, each with its handler, until
+ * either side has enough.
+ */
 #include <errno.h>
 #include <stdio.h>
 
@@ -8,7 +11,10 @@ enum { LINGER_SECONDS = 2 };
 
 /* ---- the head ---- */
 
-/* Feeds the parser what is there: 1 when the head is complete, 0 when more is needed, or an error. */
+/*
+ * Feeds the parser what is there: 1 when the head is complete, 0 when more is needed, or an
+ * error.
+ */
 static int64_t parse_head(gyre_http_exchange *exchange, gyre_stream *stream)
 {
     enum gyre__http_event event;
@@ -243,7 +249,8 @@ GYRE__CORO(, gyre__httpd_connection)
             if (self->server->closing)
                 break;
             self->idle = true;
-            gyre__httpd_wait_begin(self, &self->reading, self->server->options.keep_alive_timeout_ns);
+            gyre__httpd_wait_begin(self, &self->reading,
+                                   self->server->options.keep_alive_timeout_ns);
             GYRE_AWAIT(self->rc, gyre_stream_fill(self->stream, 1));
             self->rc = gyre__httpd_wait_end(&self->reading, self->rc);
             self->idle = false;
@@ -298,7 +305,10 @@ GYRE__CORO(, gyre__httpd_connection)
     if (self->rc == GYRE_ECANCELLED || !self->began)
         self->abort = true;
     let_go(self);
-    /* Closing while the client still sends would reset the connection, and with it what it has not read yet. */
+    /*
+     * Closing while the client still sends would reset the connection, and with it what it has
+     * not read yet.
+     */
     if (self->began && lingers(self)) {
         gyre__httpd_wait_begin(self, &self->reading, GYRE_SECONDS(LINGER_SECONDS));
         do {

@@ -1,9 +1,9 @@
 /*
  * The HTTP server's insides.
  *
- * http_server.c has its life and what all connections share; http_server_connection.c the connection's coroutine,
- * http_server_wait.c its time-outs; http_server_request.c the request, http_server_body.c its body,
- * http_server_head.c and http_server_answer.c the answer.
+ * http_server.c has its life and what all connections share; http_server_connection.c the
+ * connection's coroutine, http_server_wait.c its time-outs; http_server_request.c the request,
+ * http_server_body.c its body, http_server_head.c and http_server_answer.c the answer.
  */
 #ifndef GYRE_NET_HTTP_SERVER_INTERNAL_H
 #define GYRE_NET_HTTP_SERVER_INTERNAL_H
@@ -17,8 +17,8 @@
 
 enum {
     GYRE__HTTPD_MOST_PARAMS = 8,
-    GYRE__HTTPD_SMALL_PIECE = 8192,  /* up to this size bodies are copied behind their head: one write */
-    GYRE__HTTPD_BATCH = 16384,       /* pipelined answers are sent when they are this many bytes together */
+    GYRE__HTTPD_SMALL_PIECE = 8192, /* bodies up to here are copied behind their head: one write */
+    GYRE__HTTPD_BATCH = 16384,      /* pipelined answers are sent when they are so many bytes */
     GYRE__HTTPD_KEPT_MEMORY = 65536, /* larger buffers are not kept for the next exchange */
     GYRE__HTTPD_DATE_FIELD = 48,
 };
@@ -42,7 +42,8 @@ struct gyre_http_server {
     char *server_field;        /* "Server: x\r\n", or "" */
     size_t server_field_size;
     const gyre_coro *coro;     /* the handler */
-    gyre_http_router *router;  /* where that only routes: one frame less for each request; or NULL */
+    /* where that only routes: one frame less for each request; or NULL */
+    gyre_http_router *router;
     void *args;                /* the frame each one starts with */
     bool closing;
     gyre__link connections;
@@ -84,7 +85,8 @@ struct gyre_http_exchange {
     gyre_http_server *server;
     gyre__httpd_connection *connection; /* NULL: spare */
     gyre_http_exchange *next;          /* spare */
-    gyre__node flush;                  /* sends what is composed; a reference to the listener while it is queued */
+    /* sends what is composed; a reference to the listener while it is queued */
+    gyre__node flush;
     bool flush_queued;
 
     /* the request */
@@ -111,7 +113,8 @@ struct gyre_http_exchange {
     int64_t length; /* announced, or -1 */
     uint64_t sent;
     int64_t error; /* what ended the exchange too early */
-    char *out;     /* composed and not sent: of this answer, and of earlier ones on the connection */
+    /* composed and not sent: of this answer, and of earlier ones on the connection */
+    char *out;
     size_t out_size, out_capacity;
 };
 
@@ -136,7 +139,8 @@ extern const gyre_coro gyre__httpd_connection_coro;
 
 void gyre__httpd_timer_init(gyre__httpd_connection *connection);
 void gyre__httpd_timer_stop(gyre__httpd_connection *connection);
-void gyre__httpd_wait_begin(gyre__httpd_connection *connection, gyre__httpd_wait *wait, int64_t timeout_ns);
+void gyre__httpd_wait_begin(gyre__httpd_connection *connection, gyre__httpd_wait *wait,
+                            int64_t timeout_ns);
 /* Gives the await's result; GYRE_ETIMEOUT when the wait was ended from here. */
 int64_t gyre__httpd_wait_end(gyre__httpd_wait *wait, int64_t result);
 /* Ends a wait as its deadline would. */
@@ -153,21 +157,30 @@ static inline bool gyre__httpd_stream_is_plain(const gyre_stream *stream)
 
 /* ---- http_server_connection.c ---- */
 
-/* True if the error is that of the client or of the connection: nothing that a programmer should hear of. */
+/*
+ * True if the error is that of the client or of the connection: nothing that a programmer should
+ * hear of.
+ */
 bool gyre__httpd_is_clients(const gyre_http_exchange *exchange, int64_t error);
 
 /* ---- http_server_request.c ---- */
 
 /* After the head: path, query and what the rest depends on. 0, or the status to refuse with. */
 unsigned gyre__httpd_exchange_prepare(gyre_http_exchange *exchange);
-/* Makes room for so many more bytes of text, which moves no more after that; false when memory is short. */
+/*
+ * Makes room for so many more bytes of text, which moves no more after that; false when memory is
+ * short.
+ */
 bool gyre__httpd_text_reserve(gyre_http_exchange *exchange, size_t size);
 /* Forgets the request and its answer; keeps the memory, and `out`. */
 void gyre__httpd_exchange_reset(gyre_http_exchange *exchange);
 
 /* ---- http_server_body.c ---- */
 
-/* Reads and drops the rest of the body within the limit. Result: 0, or an error: the connection is of no more use. */
+/*
+ * Reads and drops the rest of the body within the limit. Result: 0, or an error: the connection
+ * is of no more use.
+ */
 GYRE_MUST_USE gyre_await gyre__httpd_drop_body(gyre_http_exchange *exchange);
 /* The status that an error of reading deserves; 0: none, as nobody is there to read it. */
 unsigned gyre__httpd_error_status(const gyre_http_exchange *exchange, int64_t error);
@@ -176,8 +189,8 @@ unsigned gyre__httpd_error_status(const gyre_http_exchange *exchange, int64_t er
 
 char *gyre__httpd_out_reserve(gyre_http_exchange *exchange, size_t size);
 /* Composes the head into `out`. */
-int64_t gyre__httpd_compose_head(gyre_http_exchange *exchange, unsigned status, const char *content_type,
-                                int64_t length);
+int64_t gyre__httpd_compose_head(gyre_http_exchange *exchange, unsigned status,
+                                 const char *content_type, int64_t length);
 char *gyre__httpd_put_number(char *to, uint64_t number);
 
 /* ---- http_server_answer.c ---- */

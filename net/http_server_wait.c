@@ -24,8 +24,8 @@ static void set_timer(gyre__httpd_connection *connection, uint64_t deadline)
 }
 
 /*
- * What the client has taken so far, as far as the kernel tells. A large send ends only when all of it has gone, so
- * what is unsent says little: TCP counts what was acknowledged.
+ * What the client has taken so far, as far as the kernel tells. A large send ends only when all
+ * of it has gone, so what is unsent says little: TCP counts what was acknowledged.
  */
 static uint64_t progress_of(const gyre__httpd_connection *connection)
 {
@@ -87,7 +87,8 @@ void gyre__httpd_timer_stop(gyre__httpd_connection *connection)
     gyre__timers_remove(&connection->server->loop->timers, &connection->timer);
 }
 
-void gyre__httpd_wait_begin(gyre__httpd_connection *connection, gyre__httpd_wait *wait, int64_t timeout_ns)
+void gyre__httpd_wait_begin(gyre__httpd_connection *connection, gyre__httpd_wait *wait,
+                            int64_t timeout_ns)
 {
     uint64_t now = gyre__httpd_now(connection->server);
 
@@ -96,7 +97,8 @@ void gyre__httpd_wait_begin(gyre__httpd_connection *connection, gyre__httpd_wait
     wait->task = gyre_task_current();
     wait->cancels = wait->task->cancels;
     wait->expired = false;
-    wait->deadline = (uint64_t)timeout_ns < GYRE__NEVER - now ? now + (uint64_t)timeout_ns : GYRE__NEVER;
+    wait->deadline =
+        (uint64_t)timeout_ns < GYRE__NEVER - now ? now + (uint64_t)timeout_ns : GYRE__NEVER;
     set_timer(connection, wait->deadline);
 }
 
@@ -107,7 +109,10 @@ int64_t gyre__httpd_wait_end(gyre__httpd_wait *wait, int64_t result)
     if (wait->task != task)
         return result;
     wait->task = NULL;
-    /* If nobody else has cancelled the task since, this cancellation is ours: as gyre_timeout_exit(). */
+    /*
+     * If nobody else has cancelled the task since, this cancellation is ours: as
+     * gyre_timeout_exit().
+     */
     if (wait->expired && gyre_task_uncancel(task) <= wait->cancels && result == GYRE_ECANCELLED) {
         gyre_error_clear();
         result = GYRE_ETIMEOUT;
@@ -138,7 +143,7 @@ GYRE_CORO(http_drain)
     GYRE_BEGIN;
     self->exchange->connection->writing.progress = progress_of(self->exchange->connection);
     gyre__httpd_wait_begin(self->exchange->connection, &self->exchange->connection->writing,
-                          self->exchange->server->options.write_timeout_ns);
+                           self->exchange->server->options.write_timeout_ns);
     GYRE_AWAIT(self->rc, gyre_stream_drain(self->exchange->connection->stream));
     self->rc = ended(self->exchange, self->rc);
     GYRE_RETURN(self->rc < 0 ? self->rc : self->result);
@@ -168,7 +173,7 @@ GYRE_CORO(http_writable)
     GYRE_BEGIN;
     self->exchange->connection->writing.progress = progress_of(self->exchange->connection);
     gyre__httpd_wait_begin(self->exchange->connection, &self->exchange->connection->writing,
-                          self->exchange->server->options.write_timeout_ns);
+                           self->exchange->server->options.write_timeout_ns);
     GYRE_AWAIT(self->rc, gyre_poll(self->exchange->connection->stream->fd, POLLOUT));
     self->rc = ended(self->exchange, self->rc);
     GYRE_RETURN(self->rc < 0 ? self->rc : 0);

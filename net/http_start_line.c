@@ -69,6 +69,8 @@ static int64_t request_line(gyre__http_parser *parser, const char *line, size_t 
     result = take_version(parser, space + 1);
     if (result < 0)
         return result;
+    if (gyre__ascii_same(line, method, "PRI", 3))
+        return gyre__http_fail(parser, GYRE_EHTTPMETHOD, "PRI is no method, but HTTP/2's preface");
     parser->target_size = (size_t)(space - target);
     parser->target = keep(parser, target, parser->target_size);
     if (!parser->target)

@@ -6,6 +6,7 @@
  * into the caller's memory. Writing. gyre_stream_write() takes over all bytes at once and waits
  * only while more than the high-water mark is unsent, so a cancelled write loses nothing either.
  * One reader and one writer at a time: a second one gets -EBUSY. Idle streams hold no buffers.
+ * Streams that speak TLS work the same way; stream_tls.h says what is added.
  *
  * Ownership: whoever made the stream owns it until gyre_stream_close() or gyre_stream_abort(),
  * which end it; the pointer is invalid from then on. Use a stream in its loop's thread. Every

@@ -265,10 +265,12 @@ bool gyre__stream_tls_lingers(gyre_stream *stream)
     if (may_answer(stream) && !tls->lingering) {
         int64_t timeout = tls->engine->settings->shutdown_timeout_ns;
 
+        if (timeout < 0 || timeout > stream->close_timeout)
+            timeout = stream->close_timeout;
         tls->lingering = true;
         shutdown(stream->fd,
                  SHUT_WR); /* for peers that wait for the end of the connection instead */
-        gyre__stream_set_deadline(stream, timeout < 0 ? GYRE_FOREVER : timeout);
+        gyre__stream_set_deadline(stream, timeout);
         gyre__stream_tls_pump(stream); /* what was held back is dropped now */
     }
     if (!may_answer(stream))

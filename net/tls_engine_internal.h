@@ -64,8 +64,8 @@ static inline size_t gyre__tls_encrypted_size(size_t size)
 size_t gyre__tls_engine_next_size(const gyre_tls_engine *engine);
 
 /*
- * Feeding without a copy: what came last is borrowed until gyre__tls_engine_keep(), which copies what the calls
- * between have left over; false when memory is short.
+ * Feeding without a copy: what came last is borrowed until gyre__tls_engine_keep(), which copies
+ * what the calls between have left over; false when memory is short.
  */
 static inline void gyre__tls_engine_lend(gyre_tls_engine *engine, const void *data, size_t size)
 {

@@ -1,13 +1,12 @@
-/* An HTTP server: routes, and an answer in pieces. With a port it serves until Ctrl+C, else it tries itself out. */
+/* An HTTP server with routes; with a port it serves until Ctrl+C, else it tries itself out. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <gyre/gyre.h>
 
-/* A request. `exchange` must be the second member: the server fills it in. */
 struct greet {
     gyre_frame frame;
-    gyre_http_exchange *exchange;
+    gyre_http_exchange *exchange; /* must be second: the server fills it in */
 };
 GYRE_CORO(greet)
 {
@@ -31,8 +30,7 @@ GYRE_CORO(echo)
     do {
         GYRE_TRY(self->n, gyre_http_read(self->exchange, self->buffer, sizeof(self->buffer)));
         GYRE_TRY(gyre_http_write(self->exchange, self->buffer, (size_t)self->n));
-    } while (self->n > 0);
-    GYRE_RETURN(0); /* the answer is ended for us */
+    } while (self->n > 0); /* the answer is ended for us */
     GYRE_END;
 }
 
@@ -65,6 +63,7 @@ GYRE_CORO(try_out)
 
 struct serve {
     gyre_frame frame;
+    uint16_t port; /* 0: any */
     gyre_http_server_options options;
     gyre_http_router *router;
     gyre_http_server *server;
@@ -74,14 +73,18 @@ struct serve {
 GYRE_CORO(serve)
 {
     GYRE_BEGIN;
+    self->options.on_access = log_line;
+    self->options.listen = (gyre_server_options){.host = "127.0.0.1", .port = self->port};
     if (gyre_http_router_new(&self->router) < 0 ||
         GYRE_HTTP_ROUTE(self->router, "GET", "/greet/:name", greet) < 0 ||
         GYRE_HTTP_ROUTE(self->router, "POST", "/echo", echo) < 0 ||
         gyre_http_client_new(gyre_loop_current(), NULL, &self->client) < 0 ||
-        GYRE_START_HTTP_SERVER(&self->server, self->options, gyre_http_route, .router = self->router) < 0)
+        GYRE_START_HTTP_SERVER(&self->server, self->options, gyre_http_route,
+                               .router = self->router) < 0)
         GYRE_RETURN(GYRE_EUSER(1));
-    GYRE_TRY(gyre_sleep(self->options.listen.port ? GYRE_FOREVER : 0));
-    GYRE_TRY(GYRE_CALL(try_out, .client = self->client, .port = gyre_http_server_port(self->server)));
+    GYRE_TRY(gyre_sleep(self->port ? GYRE_FOREVER : 0));
+    self->port = gyre_http_server_port(self->server);
+    GYRE_TRY(GYRE_CALL(try_out, .client = self->client, .port = self->port));
     GYRE_FINALLY;
     GYRE_AWAIT(self->rc, gyre_http_client_close(self->client));
     GYRE_AWAIT(self->rc, gyre_http_server_stop(self->server, GYRE_SECONDS(1)));
@@ -92,8 +95,5 @@ GYRE_CORO(serve)
 
 int main(int argc, char **argv)
 {
-    uint16_t port = argc > 1 ? (uint16_t)atoi(argv[1]) : 0;
-
-    return GYRE_RUN(serve, .options.listen = {.host = "127.0.0.1", .port = port},
-                    .options.on_access = log_line) < 0;
+    return GYRE_RUN(serve, .port = argc > 1 ? (uint16_t)atoi(argv[1]) : 0) < 0;
 }

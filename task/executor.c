@@ -42,6 +42,7 @@ void gyre_executor_unref(gyre_executor *executor)
     if (!executor || atomic_fetch_sub_explicit(&executor->users, 1, memory_order_acq_rel) > 1)
         return;
     gyre__executor_begin_shutdown(executor, false);
+    gyre__executor_orphan(executor);
     gyre__executor_drop(executor);
 }
 

@@ -15,7 +15,7 @@ typedef struct gyre__worker {
     gyre_executor *executor; /* reference while it lives */
     unsigned number;
     bool ended;              /* has left, or is about to */
-    bool detached;           /* nobody needs to join it any more */
+    bool detached;           /* or joined */
 } gyre__worker;
 
 struct gyre_executor {
@@ -37,6 +37,7 @@ struct gyre_executor {
     unsigned crowded;       /* so many times none does, as others want the processor */
     unsigned joiners;       /* who will join the threads */
     bool shutdown;          /* nothing is taken in any more */
+    bool orphaned;          /* no user is left who could wait for the end */
     atomic_uint users;      /* public references; any thread, as what follows */
     atomic_uint refs;       /* of the memory: users together, threads, jobs */
     atomic_bool cancelled;  /* by the shutdown: jobs that run are told so */
@@ -95,6 +96,9 @@ void gyre__executor_drop(gyre_executor *executor);
 
 /* No more jobs; threads end when they have done those that there are. */
 void gyre__executor_begin_shutdown(gyre_executor *executor, bool cancel_jobs);
+
+/* The last user has gone: threads that end are joined by nobody. */
+void gyre__executor_orphan(gyre_executor *executor);
 
 /* A thread begins, and leaves. */
 void gyre__executor_enter(const gyre_executor *executor);

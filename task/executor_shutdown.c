@@ -54,6 +54,28 @@ void gyre__executor_begin_shutdown(gyre_executor *executor, bool cancel_jobs)
 
 /* ---- threads that leave ---- */
 
+/* Nobody will join it. */
+static void detach(gyre__worker *worker)
+{
+    worker->detached = true;
+    pthread_detach(worker->id);
+}
+
+void gyre__executor_orphan(gyre_executor *executor)
+{
+    if (executor->generation != gyre__fork_generation)
+        return;
+    pthread_mutex_lock(&executor->lock);
+    executor->orphaned = true;
+    for (unsigned i = 0; i < executor->started && !executor->joiners; i++) {
+        gyre__worker *worker = &executor->workers[i];
+
+        if (worker->ended && !worker->detached)
+            detach(worker);
+    }
+    pthread_mutex_unlock(&executor->lock);
+}
+
 void gyre__executor_enter(const gyre_executor *executor)
 {
     own_executor = executor;
@@ -67,10 +89,8 @@ void gyre__executor_leave(gyre__worker *worker)
     gyre__list_init(&watchers);
     pthread_mutex_lock(&executor->lock);
     worker->ended = true;
-    if (!executor->joiners) {
-        worker->detached = true;
-        pthread_detach(worker->id);
-    }
+    if (executor->orphaned && !executor->joiners)
+        detach(worker);
     if (--executor->threads == 0) {
         if (!gyre__list_empty(&executor->watchers)) {
             watchers = executor->watchers;
@@ -84,10 +104,7 @@ void gyre__executor_leave(gyre__worker *worker)
     gyre__executor_drop(executor);
 }
 
-/*
- * Who waits for the end joins those that have ended by then; the others see to themselves. Gives
- * what is left.
- */
+/* Who waits for the end joins those that have ended by then. Gives how many jobs are left. */
 static int64_t join(gyre_executor *executor)
 {
     int64_t left;

@@ -1,7 +1,7 @@
 """gyre-fetch against servers that people run: nginx, Apache, Python, Node, Go, gyre-httpd.
 
-check_fetch_servers.py PROGRAM. Each serves one folder; what is not installed is skipped. All are asked the
-same: many files, a large one, one that is not there, and the rest of one that is there in part.
+check_fetch_servers.py PROGRAM. Each serves one folder; what is not installed is skipped. All are
+asked the same: many files, a large one, one that is missing, the rest of one that is there in part.
 """
 
 import contextlib
@@ -47,15 +47,17 @@ http.createServer((request, response) => {
 GO = '''
 package main
 import ("net/http"; "os")
-func main() { panic(http.ListenAndServe("127.0.0.1:" + os.Args[1], http.FileServer(http.Dir(os.Args[2])))) }
+func main() {
+    panic(http.ListenAndServe("127.0.0.1:" + os.Args[1], http.FileServer(http.Dir(os.Args[2]))))
+}
 '''
 
 
 def command(name, folder, site, port):
     """How to start a server, or why it cannot be: a text."""
     if name == 'python':
-        return [sys.executable, '-m', 'http.server', '--bind', '127.0.0.1', '--protocol', 'HTTP/1.1',
-                '--directory', site, str(port)]
+        return [sys.executable, '-m', 'http.server', '--bind', '127.0.0.1', '--protocol',
+                'HTTP/1.1', '--directory', site, str(port)]
     if name == 'gyre-httpd':
         program = pathlib.Path(os.environ.get('GYRE_BUILD', '.'), 'samples', 'httpd', 'gyre-httpd')
         if not program.exists():
@@ -77,7 +79,7 @@ def command(name, folder, site, port):
     (folder / 'serve.go').write_text(GO)
     built = subprocess.run([binary, 'build', '-o', folder / 'serve', folder / 'serve.go'],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                           env={**os.environ, 'GOCACHE': str(folder / 'cache'), 'GOFLAGS': '-mod=mod'})
+                           env={**os.environ, 'GOCACHE': str(folder / 'cache')})
     return built.stdout or [folder / 'serve', str(port), site]
 
 
@@ -123,7 +125,7 @@ def ask(base, out):
 
 
 def ask_for_the_rest(base, out):
-    """A part that a real answer's validator belongs to: the version is taken from a run that fails."""
+    """A limit on file sizes leaves a part; another run must go on from there."""
     (out / 'large').unlink()
     limited = ['prlimit', '--fsize=3000000', PROGRAM, '-s', '--resume', '-o', out, f'{base}/large']
     subprocess.run(limited, stderr=subprocess.DEVNULL)

@@ -501,13 +501,85 @@ static void many(void **state)
     assert_int_equal(GYRE_RUN(main_many), 0);
 }
 
+/* ---- chaos ---- */
+
+enum { CHAOS = 300 };
+
+/* Requests of every fate, cancelled at random: in the end every place is free, or holds a connection. */
+struct main_chaos {
+    gyre_frame frame;
+    unsigned seed;
+    gyre_task *tasks[CHAOS];
+    unsigned i, served;
+    int64_t n;
+};
+
+static unsigned roll(struct main_chaos *self, unsigned sides)
+{
+    self->seed = self->seed * 1664525 + 1013904223;
+    return (self->seed >> 16) % sides;
+}
+
+GYRE_CORO(main_chaos)
+{
+    static const script_reply replies[] = {
+        {.bytes = OK},
+        {.bytes = OK, .delay_ns = GYRE_MS(2)},
+        {.bytes = OK, .then = SCRIPT_CLOSE},
+        {.bytes = "", .then = SCRIPT_CLOSE},
+        {.bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+         .trickle_ns = GYRE_MS(1) / 4},
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", .then = SCRIPT_RESET},
+        {.bytes = "HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 2\r\n\r\nok"},
+        {.bytes = OK, .delay_ns = GYRE_MS(1)},
+    };
+
+    GYRE_BEGIN;
+    set_up(replies, &(gyre_http_client_options){
+                        .limit = 5, .limit_per_host = 3, .idle_timeout_ns = GYRE_MS(3)});
+    for (self->i = 0; self->i < CHAOS; self->i++) {
+        server.reply_count = other.reply_count = 8;
+        server.next = roll(self, 8);
+        other.next = roll(self, 8);
+        self->tasks[self->i] = GYRE_SPAWN(fetch, .url = roll(self, 2) ? server.url : other.url,
+                                          .hold_ns = roll(self, 3) ? 0 : GYRE_MS(1));
+        if (roll(self, 4) == 0)
+            gyre_task_cancel(self->tasks[roll(self, self->i + 1)]);
+        assert_true(stats().connections <= 5);
+        if (roll(self, 3) == 0)
+            GYRE_TRY(gyre_sleep((int64_t)roll(self, 3) * GYRE_MS(1) / 2));
+    }
+    for (self->i = 0; self->i < CHAOS; self->i++) {
+        if (roll(self, 5) == 0)
+            gyre_task_cancel(self->tasks[roll(self, CHAOS)]);
+        GYRE_AWAIT(self->n, self->tasks[self->i]);
+        self->served += self->n == 200;
+    }
+    for (self->i = 0; self->i < CHAOS; self->i++)
+        gyre_task_unref(self->tasks[self->i]);
+    assert_true(self->served > CHAOS / 10);
+    assert_int_equal(stats().waiting, 0);
+    assert_int_equal(stats().connections, stats().idle);
+    GYRE_FINALLY;
+    GYRE_AWAIT(self->n, gyre_http_client_close(client));
+    script_stop(&server);
+    script_stop(&other);
+    GYRE_END;
+}
+static void chaos(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 3; seed++)
+        assert_int_equal(GYRE_RUN(main_chaos, .seed = seed), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(line),       cmocka_unit_test(shared_limit),  cmocka_unit_test(stale),
         cmocka_unit_test(idle),       cmocka_unit_test(no_keep_alive), cmocka_unit_test(unread),
         cmocka_unit_test(wait_limit), cmocka_unit_test(closing),       cmocka_unit_test(outlived),
-        cmocka_unit_test(many),
+        cmocka_unit_test(many),       cmocka_unit_test(chaos),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

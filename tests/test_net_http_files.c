@@ -14,15 +14,16 @@
 
 enum { BIG = 3000000 };
 
-#define TAG "\"6553f100-0-a\""
-#define DATE "Tue, 14 Nov 2023 22:13:20 GMT"
-#define FIELDS "ETag: " TAG "\r\nLast-Modified: " DATE "\r\nAccept-Ranges: bytes\r\n"
+#define TAG                          "\"6553f100-0-a\""
+#define DATE                         "Tue, 14 Nov 2023 22:13:20 GMT"
+#define FIELDS                       "ETag: " TAG "\r\nLast-Modified: " DATE "\r\nAccept-Ranges: bytes\r\n"
 #define ASK(method_, path_, fields_) method_ " " path_ " HTTP/1.1\r\nHost: x\r\n" fields_ "\r\n"
-#define GET(path_) ASK("GET", path_, "")
-#define RANGE(range_) ASK("GET", "/a.txt", "Range: " range_ "\r\n")
-#define WITH(fields_) ASK("GET", "/a.txt", fields_)
-#define PLAIN "Content-Type: text/plain; charset=utf-8\r\n"
-#define WHOLE "HTTP/1.1 200 OK\r\nDate: *\r\n" PLAIN "Content-Length: 10\r\n" FIELDS "\r\n0123456789"
+#define GET(path_)                   ASK("GET", path_, "")
+#define RANGE(range_)                ASK("GET", "/a.txt", "Range: " range_ "\r\n")
+#define WITH(fields_)                ASK("GET", "/a.txt", fields_)
+#define PLAIN                        "Content-Type: text/plain; charset=utf-8\r\n"
+#define WHOLE                                                                                      \
+    "HTTP/1.1 200 OK\r\nDate: *\r\n" PLAIN "Content-Length: 10\r\n" FIELDS "\r\n0123456789"
 #define PART(size_, range_, body_)                                                                 \
     "HTTP/1.1 206 Partial Content\r\nDate: *\r\n" PLAIN "Content-Length: " size_ "\r\n" FIELDS     \
     "Content-Range: bytes " range_ "/10\r\n\r\n" body_
@@ -33,21 +34,23 @@ enum { BIG = 3000000 };
 #define STATUS(status_, length_)                                                                   \
     "HTTP/1.1 " status_ "\r\nDate: *\r\nContent-Type: text/plain\r\nContent-Length: " length_      \
     "\r\n\r\n" status_ "\n"
-#define FAILED STATUS("412 Precondition Failed", "24")
-#define MISSING STATUS("404 Not Found", "14")
+#define FAILED    STATUS("412 Precondition Failed", "24")
+#define MISSING   STATUS("404 Not Found", "14")
 #define FORBIDDEN STATUS("403 Forbidden", "14")
 #define MOVED(where_)                                                                              \
     "HTTP/1.1 301 Moved Permanently\r\nDate: *\r\nContent-Type: text/plain\r\n"                    \
     "Content-Length: 22\r\nLocation: " where_ "\r\n\r\n301 Moved Permanently\n"
 #define HTML(size_, tag_, body_)                                                                   \
-    "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: " size_ \
-    "\r\nETag: \"6553f100-0-" tag_ "\"\r\nLast-Modified: " DATE "\r\nAccept-Ranges: bytes\r\n\r\n" body_
+    "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Type: text/html; "                                      \
+    "charset=utf-8\r\nContent-Length: " size_ "\r\nETag: \"6553f100-0-" tag_                       \
+    "\"\r\nLast-Modified: " DATE "\r\nAccept-Ranges: bytes\r\n\r\n" body_
 
 static const struct {
     const char *request, *answer; /* NULL: only the status matters */
 } cases[] = {
     {GET("/a.txt"), WHOLE},
-    {ASK("HEAD", "/a.txt", ""), "HTTP/1.1 200 OK\r\nDate: *\r\n" PLAIN "Content-Length: 10\r\n" FIELDS "\r\n"},
+    {ASK("HEAD", "/a.txt", ""),
+     "HTTP/1.1 200 OK\r\nDate: *\r\n" PLAIN "Content-Length: 10\r\n" FIELDS "\r\n"},
     {GET("/a.txt?x=y"), WHOLE},
     {GET("//a.txt"), WHOLE},
     {GET("/sub/../a.txt"), FORBIDDEN},
@@ -126,8 +129,9 @@ static const struct {
      "HTTP/1.1 416 Range Not Satisfiable\r\nDate: *\r\nContent-Type: text/plain\r\n"
      "Content-Length: 26\r\nETag: \"6553f100-0-0\"\r\nLast-Modified: " DATE
      "\r\nAccept-Ranges: bytes\r\nContent-Range: bytes */0\r\n\r\n416 Range Not Satisfiable\n"},
-    {GET("/empty.txt"), "HTTP/1.1 200 OK\r\nDate: *\r\n" PLAIN "Content-Length: 0\r\nETag: \"6553f100-0-0\"\r\n"
-                        "Last-Modified: " DATE "\r\nAccept-Ranges: bytes\r\n\r\n"},
+    {GET("/empty.txt"),
+     "HTTP/1.1 200 OK\r\nDate: *\r\n" PLAIN "Content-Length: 0\r\nETag: \"6553f100-0-0\"\r\n"
+     "Last-Modified: " DATE "\r\nAccept-Ranges: bytes\r\n\r\n"},
 };
 
 /* ---- the site ---- */
@@ -191,10 +195,10 @@ static void serve(const gyre_http_files_options *options)
 {
     make_site();
     assert_int_equal(gyre_http_files_new("www", options, &files), 0);
-    assert_int_equal(GYRE_START_HTTP_SERVER(&server,
-                                            ((gyre_http_server_options){.listen.host = "127.0.0.1"}),
-                                            gyre_http_serve, .files = files),
-                     0);
+    assert_int_equal(
+        GYRE_START_HTTP_SERVER(&server, ((gyre_http_server_options){.listen.host = "127.0.0.1"}),
+                               gyre_http_serve, .files = files),
+        0);
 }
 
 struct stop {
@@ -249,20 +253,23 @@ GYRE_CORO(parts)
     GYRE_BEGIN;
     serve(NULL);
     TALK(RANGE("bytes=0-1, -2,4-5"));
-    assert_int_equal(sscanf(strstr(http_answer, "boundary="), "boundary=%31[0-9a-f]", self->boundary), 1);
+    assert_int_equal(
+        sscanf(strstr(http_answer, "boundary="), "boundary=%31[0-9a-f]", self->boundary), 1);
     {
         const char *b = self->boundary;
 
-        snprintf(self->expected, sizeof(self->expected),
-                 "HTTP/1.1 206 Partial Content\r\nDate: *\r\nContent-Type: multipart/byteranges; "
-                 "boundary=%s\r\nContent-Length: %zu\r\n" FIELDS "\r\n"
-                 "\r\n--%s\r\n" PLAIN "Content-Range: bytes 0-1/10\r\n\r\n01"
-                 "\r\n--%s\r\n" PLAIN "Content-Range: bytes 8-9/10\r\n\r\n89"
-                 "\r\n--%s\r\n" PLAIN "Content-Range: bytes 4-5/10\r\n\r\n45"
-                 "\r\n--%s--\r\n",
-                 b, 3 * (strlen("\r\n--\r\n" PLAIN "Content-Range: bytes 0-1/10\r\n\r\n01") + strlen(b)) +
-                        strlen("\r\n----\r\n") + strlen(b),
-                 b, b, b, b);
+        snprintf(
+            self->expected, sizeof(self->expected),
+            "HTTP/1.1 206 Partial Content\r\nDate: *\r\nContent-Type: multipart/byteranges; "
+            "boundary=%s\r\nContent-Length: %zu\r\n" FIELDS "\r\n"
+            "\r\n--%s\r\n" PLAIN "Content-Range: bytes 0-1/10\r\n\r\n01"
+            "\r\n--%s\r\n" PLAIN "Content-Range: bytes 8-9/10\r\n\r\n89"
+            "\r\n--%s\r\n" PLAIN "Content-Range: bytes 4-5/10\r\n\r\n45"
+            "\r\n--%s--\r\n",
+            b,
+            3 * (strlen("\r\n--\r\n" PLAIN "Content-Range: bytes 0-1/10\r\n\r\n01") + strlen(b)) +
+                strlen("\r\n----\r\n") + strlen(b),
+            b, b, b, b);
     }
     assert_string_equal(http_answer, self->expected);
     GYRE_TRY(GYRE_CALL(stop));
@@ -320,7 +327,8 @@ GYRE_CORO(list)
     TALK("GET /list/ HTTP/1.0\r\n\r\n");
     assert_string_equal(
         http_answer,
-        "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Type: text/html; charset=utf-8\r\nConnection: close\r\n\r\n"
+        "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Type: text/html; charset=utf-8\r\nConnection: "
+        "close\r\n\r\n"
         "<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<title>/list/</title>\n<ul>\n"
         "<li><a href=\"../\">../</a>\n"
         "<li><a href=\"./dir/\">dir/</a>\n"
@@ -365,16 +373,21 @@ GYRE_CORO(routed)
 {
     GYRE_BEGIN;
     make_site();
-    assert_int_equal(gyre_http_files_new("www", &(gyre_http_files_options){.hidden = true}, &files), 0);
-    assert_int_equal(gyre_http_router_new(&self->router), 0);
-    assert_int_equal(GYRE_HTTP_ROUTE(self->router, NULL, "/files/:path*", gyre_http_serve, .files = files), 0);
-    assert_int_equal(GYRE_HTTP_ROUTE(self->router, "GET", "/one", favourite, .path = "www/out", .type = "a/b"), 0);
-    assert_int_equal(GYRE_HTTP_ROUTE(self->router, "GET", "/none", favourite, .path = "www/none"), 0);
-    assert_int_equal(GYRE_HTTP_ROUTE(self->router, "GET", "/dir", favourite, .path = "www"), 0);
-    assert_int_equal(GYRE_START_HTTP_SERVER(&server,
-                                            ((gyre_http_server_options){.listen.host = "127.0.0.1"}),
-                                            gyre_http_route, .router = self->router),
+    assert_int_equal(gyre_http_files_new("www", &(gyre_http_files_options){.hidden = true}, &files),
                      0);
+    assert_int_equal(gyre_http_router_new(&self->router), 0);
+    assert_int_equal(
+        GYRE_HTTP_ROUTE(self->router, NULL, "/files/:path*", gyre_http_serve, .files = files), 0);
+    assert_int_equal(
+        GYRE_HTTP_ROUTE(self->router, "GET", "/one", favourite, .path = "www/out", .type = "a/b"),
+        0);
+    assert_int_equal(GYRE_HTTP_ROUTE(self->router, "GET", "/none", favourite, .path = "www/none"),
+                     0);
+    assert_int_equal(GYRE_HTTP_ROUTE(self->router, "GET", "/dir", favourite, .path = "www"), 0);
+    assert_int_equal(
+        GYRE_START_HTTP_SERVER(&server, ((gyre_http_server_options){.listen.host = "127.0.0.1"}),
+                               gyre_http_route, .router = self->router),
+        0);
     TALK(GET("/files/.git/config"));
     assert_int_equal(http_count("HTTP/1.1 200 OK"), 1);
     TALK(GET("/files/../secret"));
@@ -406,8 +419,9 @@ static void what_cannot_be_served(void **state)
     assert_null(files);
     folder_make_file("file", "");
     assert_int_equal(gyre_http_files_new("file", NULL, &files), -ENOTDIR);
-    assert_int_equal(gyre_http_files_new(".", &(gyre_http_files_options){.cache_control = "a\r\nb"}, &files),
-                     GYRE_EHTTPHEADER);
+    assert_int_equal(
+        gyre_http_files_new(".", &(gyre_http_files_options){.cache_control = "a\r\nb"}, &files),
+        GYRE_EHTTPHEADER);
     assert_string_equal(gyre_http_content_type("a/b.HTML", NULL), "text/html; charset=utf-8");
     assert_string_equal(gyre_http_content_type("a.tar.gz", NULL), "application/gzip");
     assert_null(gyre_http_content_type("a.d/b", NULL));

@@ -50,7 +50,7 @@ static const struct {
 #define SAYS(status_, fields_, length_, body_)                                                     \
     "HTTP/1.1 " status_ "\r\nDate: *\r\n" fields_ "Content-Length: " length_ "\r\n\r\n" body_
 #define OK(length_, body_) SAYS("200 OK", "", length_, body_)
-#define NOT_FOUND SAYS("404 Not Found", "Content-Type: text/plain\r\n", "14", "404 Not Found\n")
+#define NOT_FOUND          SAYS("404 Not Found", "Content-Type: text/plain\r\n", "14", "404 Not Found\n")
 #define NOT_ALLOWED(allow_)                                                                        \
     "HTTP/1.1 405 Method Not Allowed\r\nDate: *\r\nContent-Type: text/plain\r\n"                   \
     "Content-Length: 23\r\nAllow: " allow_ "\r\n\r\n405 Method Not Allowed\n"
@@ -113,11 +113,13 @@ GYRE_CORO(main_routes)
 {
     GYRE_BEGIN;
     add_routes();
-    self->rc = GYRE_START_HTTP_SERVER(
-        &server, ((gyre_http_server_options){.listen.host = "127.0.0.1"}), gyre_http_route, .router = router);
+    self->rc =
+        GYRE_START_HTTP_SERVER(&server, ((gyre_http_server_options){.listen.host = "127.0.0.1"}),
+                               gyre_http_route, .router = router);
     assert_int_equal(self->rc, 0);
     for (self->i = 0; self->i < sizeof(cases) / sizeof(cases[0]); self->i++) {
-        GYRE_TRY(GYRE_CALL(http_talk, .port = gyre_http_server_port(server), .text = cases[self->i].request));
+        GYRE_TRY(GYRE_CALL(http_talk, .port = gyre_http_server_port(server),
+                           .text = cases[self->i].request));
         assert_string_equal(http_answer, cases[self->i].answer);
     }
     GYRE_TRY(gyre_http_server_stop(server, GYRE_SECONDS(5)));

@@ -15,9 +15,10 @@
 #include "support/unit.h"
 
 #define REQUEST(line_, fields_) line_ " HTTP/1.1\r\nHost: here\r\n" fields_ "\r\n"
-#define GET(path_) REQUEST("GET " path_, "")
-#define OK(fields_, body_) "HTTP/1.1 200 OK\r\nDate: *\r\n" fields_ "\r\n" body_
-#define TEXT(length_, body_) OK("Content-Type: text/plain\r\nContent-Length: " length_ "\r\n", body_)
+#define GET(path_)              REQUEST("GET " path_, "")
+#define OK(fields_, body_)      "HTTP/1.1 200 OK\r\nDate: *\r\n" fields_ "\r\n" body_
+#define TEXT(length_, body_)                                                                       \
+    OK("Content-Type: text/plain\r\nContent-Length: " length_ "\r\n", body_)
 
 /* ---- the handler ---- */
 
@@ -41,8 +42,8 @@ static int print_request(const gyre_http_exchange *exchange, char *buffer, size_
 
     return snprintf(buffer, size, "%s %s %s %s %u %s %lld\n", gyre_http_exchange_method(exchange),
                     gyre_http_exchange_target(exchange), gyre_http_exchange_path(exchange),
-                    query ? query : "-", gyre_http_exchange_version(exchange), header ? header : "-",
-                    (long long)gyre_http_exchange_content_length(exchange));
+                    query ? query : "-", gyre_http_exchange_version(exchange),
+                    header ? header : "-", (long long)gyre_http_exchange_content_length(exchange));
 }
 
 GYRE_CORO(site)
@@ -107,9 +108,14 @@ GYRE_CORO(site)
             gyre_http_add_header(self->exchange, "transfer-encoding", "x") != GYRE_EHTTPHEADER ||
             gyre_http_set_header(self->exchange, "Connection", "close") != GYRE_EHTTPHEADER)
             GYRE_RETURN(GYRE_EUSER(2));
-        GYRE_AWAIT(self->n, gyre_http_respond(self->exchange, 200, "a/b\r\nX-C: d", "", 0));
-        if (self->n != GYRE_EHTTPHEADER)
-            GYRE_RETURN(GYRE_EUSER(3));
+        for (self->i = 1; self->i < 20; self->i++) { /* wherever it stands */
+            static char type[20];
+            strcpy(type, "application/x-types");
+            type[self->i - 1] = self->i % 3 ? '\n' : self->i % 2 ? 127 : '\1';
+            GYRE_AWAIT(self->n, gyre_http_respond(self->exchange, 200, type, "", 0));
+            if (self->n != GYRE_EHTTPHEADER)
+                GYRE_RETURN(GYRE_EUSER(3));
+        }
         GYRE_AWAIT(self->n, gyre_http_respond(self->exchange, 99, NULL, "", 0));
         if (self->n != -EINVAL)
             GYRE_RETURN(GYRE_EUSER(4));
@@ -160,7 +166,8 @@ static void on_access(void *arg, const gyre_http_access *access)
     accesses++;
     last_access = *access;
     snprintf(last_request, sizeof(last_request), "%s %s",
-             gyre_http_exchange_method(access->exchange), gyre_http_exchange_target(access->exchange));
+             gyre_http_exchange_method(access->exchange),
+             gyre_http_exchange_target(access->exchange));
 }
 
 static void open_site(void)
@@ -169,12 +176,11 @@ static void open_site(void)
     waiting = accesses = 0;
     last_access = (gyre_http_access){.status = 0};
     gyre_event_init(&may_go);
-    assert_int_equal(
-        GYRE_START_HTTP_SERVER(&server,
-                               ((gyre_http_server_options){.listen.host = "127.0.0.1",
-                                                           .on_access = on_access}),
-                               site, .greeting = "Hello"),
-        0);
+    assert_int_equal(GYRE_START_HTTP_SERVER(&server,
+                                            ((gyre_http_server_options){.listen.host = "127.0.0.1",
+                                                                        .on_access = on_access}),
+                                            site, .greeting = "Hello"),
+                     0);
 }
 
 struct close_site {
@@ -198,8 +204,9 @@ static const struct {
     {"HEAD", REQUEST("HEAD /hello", ""), TEXT("5", "")},
     {"HTTP/1.0 ends with its answer", "GET /hello HTTP/1.0\r\n\r\n",
      TEXT("5\r\nConnection: close", "Hello")},
-    {"HTTP/1.0 that stays", "GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
-                            "GET /hello HTTP/1.0\r\n\r\n",
+    {"HTTP/1.0 that stays",
+     "GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+     "GET /hello HTTP/1.0\r\n\r\n",
      TEXT("5\r\nConnection: keep-alive", "Hello") TEXT("5\r\nConnection: close", "Hello")},
     {"the client closes", REQUEST("GET /hello", "Connection: close\r\n") GET("/hello"),
      TEXT("5\r\nConnection: close", "Hello")},
@@ -218,10 +225,11 @@ static const struct {
     {"a body with a length", REQUEST("POST /echo", "Content-Length: 5\r\n") "12345" GET("/hello"),
      OK("Content-Length: 5\r\n", "12345") TEXT("5", "Hello")},
     {"a body in chunks",
-     REQUEST("POST /echo", "Transfer-Encoding: chunked\r\n") "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX: y\r\n\r\n"
-     GET("/hello"),
+     REQUEST("POST /echo", "Transfer-Encoding: chunked\r\n") "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX: "
+                                                             "y\r\n\r\n" GET("/hello"),
      OK("Content-Length: 5\r\n", "abcde") TEXT("5", "Hello")},
-    {"an empty body", REQUEST("POST /echo", "Content-Length: 0\r\n"), OK("Content-Length: 0\r\n", "")},
+    {"an empty body", REQUEST("POST /echo", "Content-Length: 0\r\n"),
+     OK("Content-Length: 0\r\n", "")},
     {"chunks both ways",
      REQUEST("POST /stream", "Transfer-Encoding: chunked\r\n") "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
      OK("Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n",
@@ -248,7 +256,8 @@ static const struct {
     {"a handler that says nothing", GET("/silent"),
      "HTTP/1.1 500 Internal Server Error\r\nDate: *\r\nContent-Type: text/plain\r\n"
      "Content-Length: 26\r\n\r\n500 Internal Server Error\n"},
-    {"an unread body is dropped", REQUEST("POST /hello", "Content-Length: 5\r\n") "12345" GET("/hello"),
+    {"an unread body is dropped",
+     REQUEST("POST /hello", "Content-Length: 5\r\n") "12345" GET("/hello"),
      TEXT("5", "Hello") TEXT("5", "Hello")},
     {"unread chunks are dropped",
      REQUEST("POST /hello", "Transfer-Encoding: chunked\r\n") "3\r\nabc\r\n0\r\n\r\n" GET("/hello"),
@@ -256,11 +265,20 @@ static const struct {
     {"no 100 for a body that nobody wants",
      REQUEST("POST /hello", "Content-Length: 5\r\nExpect: 100-continue\r\n") "12345",
      TEXT("5\r\nConnection: close", "Hello")},
-    {"another expectation", REQUEST("POST /echo", "Content-Length: 5\r\nExpect: miracles\r\n") "12345",
+    {"another expectation",
+     REQUEST("POST /echo", "Content-Length: 5\r\nExpect: miracles\r\n") "12345",
      "HTTP/1.1 417 Expectation Failed\r\nDate: *\r\nContent-Type: text/plain\r\n"
      "Content-Length: 23\r\nConnection: close\r\n\r\n417 Expectation Failed\n"},
     {"empty lines between requests", "\r\n" GET("/hello") "\r\n" GET("/hello"),
      TEXT("5", "Hello") TEXT("5", "Hello")},
+    {"another protocol that we do not speak",
+     REQUEST("GET /hello", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n") GET("/hello"),
+     TEXT("5", "Hello") TEXT("5", "Hello")},
+    {"the same with a body",
+     REQUEST(
+         "POST /echo",
+         "Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n") "abc" GET("/hello"),
+     OK("Content-Length: 3\r\n", "abc") TEXT("5", "Hello")},
     {"nothing at all", "", ""},
     {"half a head", "GET / HTTP/1.1\r\nHo", ""},
     {"pipelined, in order", GET("/hello") GET("/sized") GET("/nothing") GET("/hello"),
@@ -303,7 +321,6 @@ static void byte_by_byte(void **state)
     (void)state;
     assert_int_equal(GYRE_RUN(main_cases, .piece = 1), 0);
 }
-
 
 /* ---- dialogues: what is sent next depends on what has come ---- */
 
@@ -362,7 +379,8 @@ static void start_dialogue(const gyre_coro *coro)
 
     gyre__running = NULL; /* a test that failed inside a task left its loop running */
     gyre__error_slot = NULL;
-    assert_int_equal(gyre__run(&(gyre_run_options){.keep_sigint = true}, coro, &args, __FILE__, 0), 0);
+    assert_int_equal(gyre__run(&(gyre_run_options){.keep_sigint = true}, coro, &args, __FILE__, 0),
+                     0);
 }
 #define dialogue_body(name_)                                                                       \
     static gyre_step name_##__body(struct dialogue *self);                                         \
@@ -453,8 +471,8 @@ dialogue_body(errors_are_reported)
 {
     GYRE_BEGIN;
     open_site();
-    GYRE_AWAIT(self->rc, GYRE_CALL(http_talk, .port = gyre_http_server_port(server),
-                                   .text = GET("/fail?x")));
+    GYRE_AWAIT(self->rc,
+               GYRE_CALL(http_talk, .port = gyre_http_server_port(server), .text = GET("/fail?x")));
     assert_int_equal(unit_reports(), 1);
     assert_int_equal(unit_last_report()->code, GYRE_EUSER(9));
     assert_string_equal(unit_last_report()->text, "out of luck");
@@ -466,8 +484,9 @@ dialogue_body(errors_are_reported)
     /* A client that leaves is not the handler's fault. */
     GYRE_AWAIT(self->rc, GYRE_CALL(http_talk, .port = gyre_http_server_port(server),
                                    .text = REQUEST("POST /echo", "Content-Length: 9\r\n") "abc"));
-    assert_string_equal(http_answer, "HTTP/1.1 400 Bad Request\r\nDate: *\r\nContent-Type: text/plain\r\n"
-                                     "Content-Length: 16\r\nConnection: close\r\n\r\n400 Bad Request\n");
+    assert_string_equal(http_answer,
+                        "HTTP/1.1 400 Bad Request\r\nDate: *\r\nContent-Type: text/plain\r\n"
+                        "Content-Length: 16\r\nConnection: close\r\n\r\n400 Bad Request\n");
     assert_int_equal(last_access.error, GYRE_EHTTPINCOMPLETE);
     assert_int_equal(last_access.received, 3);
     assert_int_equal(unit_reports(), 1);
@@ -485,7 +504,8 @@ dialogue_body(idle_connections_end_at_once)
     SEND(GET("/hello"));
     EXPECT(TEXT("5", "Hello"));
     gyre_http_server_close(server);
-    GYRE_AWAIT(self->rc, gyre_wait_for(gyre_stream_read(self->stream, &self->byte, 1), GYRE_SECONDS(5)));
+    GYRE_AWAIT(self->rc,
+               gyre_wait_for(gyre_stream_read(self->stream, &self->byte, 1), GYRE_SECONDS(5)));
     assert_int_equal(self->rc, 0);
     HANG_UP();
     GYRE_END;
@@ -575,7 +595,8 @@ dialogue_body(a_thousand_pipelined)
     used = 0;
     for (int i = 0; i < MANY; i++)
         used += (size_t)sprintf(requests + used, "GET /say?%d HTTP/1.1\r\nHost: here\r\n\r\n", i);
-    GYRE_AWAIT(self->rc, GYRE_CALL(http_talk, .port = gyre_http_server_port(server), .text = requests));
+    GYRE_AWAIT(self->rc,
+               GYRE_CALL(http_talk, .port = gyre_http_server_port(server), .text = requests));
     assert_int_equal(self->rc, 0);
     count = 0;
     for (const char *at = http_answer; (at = strstr(at, "\r\n\r\nGET /say?")) != NULL; at += 4)

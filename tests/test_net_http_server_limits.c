@@ -12,7 +12,7 @@
 #include "support/unit.h"
 
 #define REFUSED(status_, length_)                                                                  \
-    "HTTP/1.1 " status_ "\r\nDate: *\r\nContent-Type: text/plain\r\nContent-Length: " length_        \
+    "HTTP/1.1 " status_ "\r\nDate: *\r\nContent-Type: text/plain\r\nContent-Length: " length_      \
     "\r\nConnection: close\r\n\r\n" status_ "\n"
 #define ANSWER(fields_, body_) "HTTP/1.1 200 OK\r\nDate: *\r\n" fields_ "\r\n" body_
 
@@ -82,13 +82,14 @@ static const struct {
     int64_t error;
 } cases[] = {
     {"GET /", 200 - 16, " HTTP/1.1\r\nHost: x\r\n\r\n", ANSWER("Content-Length: 2\r\n", "ok"), 0},
-    {"GET /", 201 - 16, " HTTP/1.1\r\nHost: x\r\n\r\n", REFUSED("414 URI Too Long", "17"), GYRE_EHTTPLINE},
+    {"GET /", 201 - 16, " HTTP/1.1\r\nHost: x\r\n\r\n", REFUSED("414 URI Too Long", "17"),
+     GYRE_EHTTPLINE},
     {"GET /", 5000, "", REFUSED("414 URI Too Long", "17"), GYRE_EHTTPLINE},
     {"GET / HTTP/1.1\r\nHost: x\r\nX: ", 300, "\r\n\r\n", ANSWER("Content-Length: 2\r\n", "ok"), 0},
     {"GET / HTTP/1.1\r\nHost: x\r\nX: ", 400, "\r\n\r\n",
      REFUSED("431 Request Header Fields Too Large", "36"), GYRE_EHTTPFIELDS},
-    {"GET / HTTP/1.1\r\nHost: x\r\nX: ", 5000, "", REFUSED("431 Request Header Fields Too Large", "36"),
-     GYRE_EHTTPFIELDS},
+    {"GET / HTTP/1.1\r\nHost: x\r\nX: ", 5000, "",
+     REFUSED("431 Request Header Fields Too Large", "36"), GYRE_EHTTPFIELDS},
     {"GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nB: 2\r\nC: 3\r\n", 0, "\r\n",
      ANSWER("Content-Length: 2\r\n", "ok"), 0},
     {"GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n", 0, "\r\n",
@@ -99,16 +100,18 @@ static const struct {
      REFUSED("413 Content Too Large", "22"), GYRE_EHTTPBODY},
     {"POST /more HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n", 1001, "",
      ANSWER("Content-Length: 4\r\n", "1001"), 0},
-    {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n", 1000, "\r\n0\r\n\r\n",
-     ANSWER("Content-Length: 4\r\n", "1000"), 0},
-    {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n", 1001, "\r\n0\r\n\r\n",
-     REFUSED("413 Content Too Large", "22"), GYRE_EHTTPBODY},
+    {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n", 1000,
+     "\r\n0\r\n\r\n", ANSWER("Content-Length: 4\r\n", "1000"), 0},
+    {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n", 1001,
+     "\r\n0\r\n\r\n", REFUSED("413 Content Too Large", "22"), GYRE_EHTTPBODY},
     {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999999999\r\n\r\n", 100000, "",
      REFUSED("413 Content Too Large", "22"), GYRE_EHTTPBODY},
     /* ---- what nobody reads: up to 2,000 bytes are dropped ---- */
-    {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n", 2000, "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n", 2000,
+     "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
      ANSWER("Content-Length: 2\r\n", "ok") ANSWER("Content-Length: 2\r\n", "ok"), 0},
-    {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2001\r\n\r\n", 2001, "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2001\r\n\r\n", 2001,
+     "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
      ANSWER("Content-Length: 2\r\nConnection: close\r\n", "ok"), 0},
     {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nbb8\r\n", 3000,
      "\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", ANSWER("Content-Length: 2\r\n", "ok"), 0},
@@ -119,8 +122,9 @@ static const struct {
      GYRE_EHTTPVERSION},
     {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 0, "",
      REFUSED("501 Not Implemented", "20"), GYRE_EHTTPCODING},
-    {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0, "",
-     REFUSED("400 Bad Request", "16"), GYRE_EHTTPFRAMING},
+    {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n0\r\n\r\n",
+     0, "", REFUSED("400 Bad Request", "16"), GYRE_EHTTPFRAMING},
     {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", 0, "",
      REFUSED("400 Bad Request", "16"), GYRE_EHTTPSYNTAX},
 };
@@ -146,11 +150,15 @@ static char *join(const char *before, size_t count, const char *after)
 GYRE_CORO(main_much)
 {
     GYRE_BEGIN;
-    open_site((gyre_http_server_options){
-        .max_line = 200, .max_header_bytes = 350, .max_header_count = 4, .max_body = 1000, .max_drain = 2000});
+    open_site((gyre_http_server_options){.max_line = 200,
+                                         .max_header_bytes = 350,
+                                         .max_header_count = 4,
+                                         .max_body = 1000,
+                                         .max_drain = 2000});
     for (self->i = 0; self->i < sizeof(cases) / sizeof(cases[0]); self->i++) {
         self->text = join(cases[self->i].before, cases[self->i].count, cases[self->i].after);
-        GYRE_AWAIT(self->rc, GYRE_CALL(http_talk, .port = gyre_http_server_port(server), .text = self->text));
+        GYRE_AWAIT(self->rc,
+                   GYRE_CALL(http_talk, .port = gyre_http_server_port(server), .text = self->text));
         free(self->text);
         if (self->rc < 0 || strcmp(http_answer, cases[self->i].answer) != 0)
             print_error("case %zu: %s\n", self->i, gyre_err_name(self->rc));
@@ -181,7 +189,8 @@ GYRE_CORO(main_linger)
     GYRE_BEGIN;
     open_site((gyre_http_server_options){.max_body = 1000});
     GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_http_server_port(server), NULL, &self->stream));
-    GYRE_TRY(gyre_stream_write(self->stream, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n", 54));
+    GYRE_TRY(gyre_stream_write(
+        self->stream, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n", 54));
     for (self->i = 0; self->i < 10; self->i++) {
         GYRE_TRY(gyre_stream_write(self->stream, large, 500));
         GYRE_TRY(gyre_sleep(GYRE_MS(2)));
@@ -213,11 +222,12 @@ GYRE_CORO(main_requests)
                        .text = "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"
                                "GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
     assert_string_equal(http_answer,
-                        ANSWER("Server: gyre\r\nContent-Length: 2\r\n", "ok")
-                            ANSWER("Server: gyre\r\nContent-Length: 2\r\nConnection: close\r\n", "ok"));
+                        ANSWER("Server: gyre\r\nContent-Length: 2\r\n", "ok") ANSWER(
+                            "Server: gyre\r\nContent-Length: 2\r\nConnection: close\r\n", "ok"));
     GYRE_TRY(gyre_http_server_stop(server, GYRE_SECONDS(5)));
     gyre_http_server_free(server);
-    self->rc = GYRE_START_HTTP_SERVER(&server, ((gyre_http_server_options){.server = "a\r\nb"}), site);
+    self->rc =
+        GYRE_START_HTTP_SERVER(&server, ((gyre_http_server_options){.server = "a\r\nb"}), site);
     assert_int_equal(self->rc, GYRE_EHTTPHEADER);
     GYRE_END;
 }
@@ -235,12 +245,13 @@ static const struct {
     unsigned accesses;
 } slow[] = {
     {"GET / HTTP/1.1\r\nHo", REFUSED("408 Request Timeout", "20"), GYRE_ETIMEOUT, 1},
-    {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc", REFUSED("408 Request Timeout", "20"),
-     GYRE_ETIMEOUT, 1},
+    {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
+     REFUSED("408 Request Timeout", "20"), GYRE_ETIMEOUT, 1},
     {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n",
      REFUSED("408 Request Timeout", "20"), GYRE_ETIMEOUT, 1},
     /* Nobody wants it: the answer is there already, then the connection ends. */
-    {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc", ANSWER("Content-Length: 2\r\n", "ok"), 0, 1},
+    {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
+     ANSWER("Content-Length: 2\r\n", "ok"), 0, 1},
     /* Between requests the end comes without a word. */
     {"", "", 0, 0},
     {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", ANSWER("Content-Length: 2\r\n", "ok"), 0, 1},
@@ -279,7 +290,10 @@ static void too_slow(void **state)
     assert_int_equal(GYRE_RUN(main_slow), 0);
 }
 
-/* One byte now and then is no way to hold a connection: the head has one deadline. A body that comes slowly has none. */
+/*
+ * One byte now and then is no way to hold a connection: the head has one deadline. A body that
+ * comes slowly has none.
+ */
 struct main_trickle {
     gyre_frame frame;
     gyre_stream *stream;
@@ -290,17 +304,20 @@ struct main_trickle {
 GYRE_CORO(main_trickle)
 {
     GYRE_BEGIN;
-    open_site((gyre_http_server_options){.head_timeout_ns = GYRE_MS(30), .body_timeout_ns = GYRE_MS(200)});
+    open_site((gyre_http_server_options){.head_timeout_ns = GYRE_MS(30),
+                                         .body_timeout_ns = GYRE_MS(200)});
     GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_http_server_port(server), NULL, &self->stream));
     for (self->i = 0; self->i < 1000 && !accesses; self->i++) {
-        GYRE_AWAIT(self->rc, gyre_stream_write(self->stream, &"GET /xxx"[self->i < 5 ? self->i : 5], 1));
+        GYRE_AWAIT(self->rc,
+                   gyre_stream_write(self->stream, &"GET /xxx"[self->i < 5 ? self->i : 5], 1));
         GYRE_TRY(gyre_sleep(GYRE_MS(2)));
     }
     assert_true(self->i < 100);
     assert_int_equal(last.status, 408);
     gyre_stream_abort(self->stream);
     GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_http_server_port(server), NULL, &self->stream));
-    GYRE_TRY(gyre_stream_write(self->stream, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", 53));
+    GYRE_TRY(gyre_stream_write(
+        self->stream, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", 53));
     for (self->i = 0; self->i < 100; self->i++) {
         GYRE_TRY(gyre_stream_write(self->stream, "b", 1));
         GYRE_TRY(gyre_sleep(GYRE_MS(3)));

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -85,14 +86,17 @@ static void upgrade(void **state)
 struct pushy_server {
     gyre_frame frame;
     gyre_stream *stream;
+    bool clear; /* no line comes before the handshake */
     const char *line;
     int64_t n;
 };
 GYRE_CORO(pushy_server)
 {
     GYRE_BEGIN;
-    GYRE_TRY(gyre_stream_fill(self->stream, 20)); /* more than the line */
-    GYRE_TRY(self->n, gyre_stream_readline(self->stream, &self->line));
+    if (!self->clear) {
+        GYRE_TRY(gyre_stream_fill(self->stream, 20)); /* more than the line */
+        GYRE_TRY(self->n, gyre_stream_readline(self->stream, &self->line));
+    }
     GYRE_TRY(gyre_start_tls(self->stream, server_context, NULL));
     GYRE_TRY(self->n, gyre_stream_readline(self->stream, &self->line));
     assert_memory_equal(self->line, "hello\n", 6);
@@ -121,6 +125,42 @@ static void read_ahead(void **state)
 {
     (void)state;
     assert_int_equal(GYRE_RUN(main_pushy), 0);
+}
+
+/* What was written in the clear and has not gone yet goes in the clear, before the handshake. */
+enum { UNSENT = 500000 };
+
+struct main_unsent {
+    gyre_frame frame;
+    gyre_stream *client, *server;
+    gyre_task *task;
+    char *data;
+    int64_t n;
+};
+GYRE_CORO(main_unsent)
+{
+    GYRE_BEGIN;
+    plain_pair(NULL, &self->client, &self->server);
+    self->data = calloc(1, UNSENT);
+    assert_non_null(self->data);
+    assert_int_equal(gyre_stream_write_soon(self->server, self->data, UNSENT), UNSENT);
+    assert_true(gyre_stream_unsent(self->server) > 0);
+    self->task = GYRE_SPAWN(pushy_server, .stream = self->server, .clear = true);
+    GYRE_TRY(self->n, gyre_stream_read_exactly(self->client, self->data, UNSENT));
+    GYRE_TRY(gyre_start_tls(self->client, client_context, AS_LOCALHOST));
+    GYRE_TRY(gyre_stream_write(self->client, "hello\n", 6));
+    GYRE_TRY(self->task);
+    gyre_stream_abort(self->client);
+    gyre_stream_abort(self->server);
+    GYRE_FINALLY;
+    gyre_task_unref(self->task);
+    free(self->data);
+    GYRE_END;
+}
+static void unsent_before(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_unsent), 0);
 }
 
 /* ---- injections ---- */
@@ -431,9 +471,10 @@ static int close_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(upgrade),        cmocka_unit_test(read_ahead), cmocka_unit_test(injected),
-        cmocka_unit_test(refused),        cmocka_unit_test(given_up),   cmocka_unit_test(no_answer),
-        cmocka_unit_test(cancelled_read),
+        cmocka_unit_test(upgrade),        cmocka_unit_test(read_ahead),
+        cmocka_unit_test(injected),       cmocka_unit_test(refused),
+        cmocka_unit_test(given_up),       cmocka_unit_test(no_answer),
+        cmocka_unit_test(cancelled_read), cmocka_unit_test(unsent_before),
     };
 
     return cmocka_run_group_tests(tests, open_world, close_world);

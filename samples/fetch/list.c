@@ -168,9 +168,8 @@ bool list_place(struct list *list, const char *directory, bool with_parts)
         fine = gyre_url_parse(&url, list->items[i].url, strlen(list->items[i].url), NULL) == 0;
         if (!fine)
             break;
-        name_from_url(name, &url);
+        fine = name_from_url(name, &url) && name_claim(&taken, name);
         gyre_url_fini(&url);
-        fine = name_claim(&taken, name);
         if (fine)
             list->items[i].path = path_of(directory, name);
         fine = fine && list->items[i].path;

@@ -55,7 +55,7 @@ static void copy_long(char name[NAME_SIZE], const char *text, size_t size)
     strcat(name, end);
 }
 
-void name_from_url(char name[NAME_SIZE], const gyre_url *url)
+bool name_from_url(char name[NAME_SIZE], const gyre_url *url)
 {
     const char *segment = strrchr(url->path, '/');
     size_t size = segment ? strlen(segment + 1) : 0;
@@ -63,9 +63,11 @@ void name_from_url(char name[NAME_SIZE], const gyre_url *url)
     int64_t decoded;
 
     strcpy(name, "index.html");
-    text = size ? gyre_alloc(size) : NULL;
+    if (size == 0)
+        return true;
+    text = gyre_alloc(size);
     if (!text)
-        return;
+        return false;
     decoded = gyre_url_decode(text, size, segment + 1, size, GYRE_URL_SEGMENT);
     if (decoded > NAME_MOST)
         copy_long(name, text, (size_t)decoded);
@@ -74,6 +76,7 @@ void name_from_url(char name[NAME_SIZE], const gyre_url *url)
     gyre_free(text);
     if (name[0] == '.' || name[0] == '-' || name[0] == '~') /* hidden, an option, or a home */
         name[0] = '_';
+    return true;
 }
 
 /* ---- each only once ---- */

@@ -21,7 +21,8 @@ enum {
 #define NAME_PART ".part"
 #define NAME_INFO ".part.info"
 
-void name_from_url(char name[NAME_SIZE], const gyre_url *url);
+/* Gives false when memory is short. */
+bool name_from_url(char name[NAME_SIZE], const gyre_url *url);
 
 /* Names given away. All zero is none; ended with name_set_fini(). */
 struct name_set {

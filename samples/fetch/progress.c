@@ -50,6 +50,9 @@ int64_t progress_left(const struct progress *progress)
         left = (double)(progress->whole - progress->there) * 1e9 / progress->rate;
     else if (progress->whole == 0 && done > 0)
         left = (double)progress->elapsed_ns * (1 - done) / done;
+    if (progress->missing > 0 && progress->rate > 0 &&
+        left < (double)progress->missing * 1e9 / progress->rate)
+        left = (double)progress->missing * 1e9 / progress->rate; /* a few may be much larger */
     return left < 0 || left > most ? -1 : (int64_t)left;
 }
 

@@ -22,6 +22,7 @@ struct progress {
     size_t files, fetched, failed; /* URLs: all, and those that are done */
     double under_way;      /* of the others, as files: two of which one half is there are 1.0 */
     uint64_t bytes;        /* received in all */
+    uint64_t missing;      /* bytes of those under way, as far as that is known */
     uint64_t there, whole; /* bytes of the only file; whole 0: not known, or several files */
     double rate;           /* bytes a second */
     uint64_t elapsed_ns;

@@ -123,8 +123,10 @@ static void count_under_way(const struct run *run, struct progress *progress)
 
     for (size_t i = 0; i < run->workers; i++) {
         item = run->running[i];
-        if (item && item->expected > 0)
+        if (item && item->expected > 0 && item->size <= (uint64_t)item->expected) {
             progress->under_way += (double)item->size / (double)item->expected;
+            progress->missing += (uint64_t)item->expected - item->size;
+        }
     }
 }
 

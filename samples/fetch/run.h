@@ -12,8 +12,8 @@ struct run {
     struct options *options;
     gyre_tls_context *tls; /* NULL: the client's own */
     gyre_http_client *client;
-    bool queue_made;
     gyre_queue waiting;    /* struct item *, in order */
+    bool queue_made;       /* it can be used, and must be ended */
     gyre_group group;      /* of the workers */
     struct item **running; /* what each worker has, or NULL */
     size_t workers;

@@ -1,4 +1,4 @@
-/* HTTP server as a user would write it, with a router: `http --port N `, until SIGTERM. */
+/* HTTP server as a user would write it, with a router: `http --port N [--cert F --key F]`, until SIGTERM. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -65,15 +65,26 @@ GYRE_CORO(serve)
     GYRE_END;
 }
 
+static const char *value_of(int argc, char **argv, const char *name)
+{
+    for (int i = 1; i + 1 < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return argv[i + 1];
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     gyre_http_server_options options = {.listen = {.host = "127.0.0.1", .backlog = 4096}};
-    int64_t rc;
+    const char *port = value_of(argc, argv, "--port");
+    const gyre_tls_options tls = {.cert_file = value_of(argc, argv, "--cert"),
+                                  .key_file = value_of(argc, argv, "--key")};
+    int64_t rc = tls.cert_file ? gyre_tls_server_context(&tls, &options.listen.tls) : 0;
 
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], "--port") == 0)
-            options.listen.port = (uint16_t)strtol(argv[i + 1], NULL, 10);
-    rc = GYRE_RUN(serve, .options = options);
+    options.listen.port = port ? (uint16_t)strtol(port, NULL, 10) : 0;
+    if (rc >= 0)
+        rc = GYRE_RUN(serve, .options = options);
+    gyre_tls_context_unref(options.listen.tls);
     if (rc < 0 && rc != GYRE_ECANCELLED)
         fprintf(stderr, "http: %s\n", gyre_strerror(rc));
     return rc < 0 && rc != GYRE_ECANCELLED;

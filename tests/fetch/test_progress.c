@@ -45,6 +45,8 @@ static void test_many_files(void **state)
     assert_bar(&progress, 46, " 50%  464 of 930 files  1:00 left  1 failed");
     progress.under_way = 232.5;
     assert_bar(&progress, 46, " 75%  464 of 930 files  0:20 left  1 failed");
+    progress.missing = 1234 * 120; /* one of those under way is that large */
+    assert_bar(&progress, 46, " 75%  464 of 930 files  2:00 left  1 failed");
 }
 
 static void test_any_width(void **state)

@@ -1,6 +1,6 @@
 /*
- * The oracles of the HTTP harnesses: however the input is split, the parser says the same; and a head
- * that it takes is clean, seen by nothing but its bytes.
+ * The oracles of the HTTP harnesses: however the input is split, the parser says the same; and a
+ * head that it takes is clean, seen by nothing but its bytes.
  */
 #ifndef GYRE_TESTS_FUZZ_FUZZ_HTTP_H
 #define GYRE_TESTS_FUZZ_FUZZ_HTTP_H

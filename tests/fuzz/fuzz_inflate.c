@@ -1,6 +1,6 @@
 /*
- * Fuzzes compressed content: the first byte says which coding and limit. Fed whole or in pieces, into
- * large buffers or small ones, the same comes out, and never more than the limit.
+ * Fuzzes compressed content: the first byte says which coding and limit. Fed whole or in pieces,
+ * into large buffers or small ones, the same comes out, and never more than the limit.
  */
 #include <string.h>
 

@@ -16,16 +16,17 @@ extern char http_answer[HTTP_ANSWER_SIZE];
 extern size_t http_answer_size;
 
 /*
- * Connects, sends the text, ends the sending side (unless told to keep it), and reads to the end. Result: 0, or the
- * error of reading: -ECONNRESET where the server aborted.
+ * Connects, sends the text, ends the sending side (unless told to keep it), and reads to the end.
+ * Result: 0, or the error of reading: -ECONNRESET where the server aborted.
  */
 struct http_talk {
     gyre_frame frame;
     uint16_t port;
     const char *text;
-    size_t size;   /* 0: strlen(text) */
-    size_t piece;  /* bytes that are sent at a time, with a turn of the loop between; 0: all at once */
-    bool keep;     /* do not end the sending side */
+    size_t size; /* 0: strlen(text) */
+    /* bytes that are sent at a time, with a turn of the loop between; 0: all at once */
+    size_t piece;
+    bool keep; /* do not end the sending side */
     gyre_stream *stream;
     size_t sent;
     int64_t rc;

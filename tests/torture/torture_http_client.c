@@ -8,12 +8,16 @@
 #include "../../loop/alloc.h"
 #include "../../net/http_client.h"
 #include "../support/http_script.h"
+#include "../support/tls_world.h"
 #include "../support/torture.h"
 
 #define LONGEST GYRE_MS(300) /* for the other side, which a failure may have ended */
 #define OK      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 static script server;
+static char large[200000];
+static tls_world world;
+static gyre_tls_context *server_tls, *client_tls;
 
 static const gyre_http_client_options options = {
     .limit = 1,
@@ -44,7 +48,7 @@ struct visit {
     gyre_frame frame;
     gyre_http_client *client; /* borrowed */
     int count, i;
-    bool uploads, expects, leaves;
+    bool uploads, expects, leaves, sends_large;
     gyre_http_response *response;
     char *body;
     char byte;
@@ -58,8 +62,12 @@ static gyre_await ask(struct visit *self)
 
     if (self->uploads)
         request.upload = source;
+    if (self->sends_large) {
+        request.body = large;
+        request.body_size = sizeof(large);
+    }
     request.expect_continue = self->expects;
-    request.method = self->uploads ? "PUT" : NULL;
+    request.method = self->uploads || self->sends_large ? "PUT" : NULL;
     request.upload_again = true;
     return gyre_http_send(self->client, &request, &self->response);
 }
@@ -95,20 +103,25 @@ struct single {
     const script_reply *replies;
     size_t reply_count;
     int count;
-    bool uploads, expects, leaves;
+    bool uploads, expects, leaves, sends_large, tls;
     gyre_http_client *client;
+    gyre_http_client_options options;
     int64_t rc;
 };
 GYRE_CORO(single)
 {
     GYRE_BEGIN;
-    self->rc = script_start(&server, self->replies, self->reply_count);
+    self->options = options;
+    self->options.tls = client_tls;
+    self->rc = script_start_tls(&server, self->replies, self->reply_count,
+                                self->tls ? server_tls : NULL);
     if (self->rc >= 0)
-        self->rc = gyre_http_client_new(gyre_loop_current(), &options, &self->client);
+        self->rc = gyre_http_client_new(gyre_loop_current(), &self->options, &self->client);
     if (self->rc < 0)
         GYRE_RETURN(self->rc);
     GYRE_TRY(GYRE_CALL(visit, .client = self->client, .count = self->count,
-                       .uploads = self->uploads, .expects = self->expects, .leaves = self->leaves));
+                       .uploads = self->uploads, .expects = self->expects, .leaves = self->leaves,
+                       .sends_large = self->sends_large));
     GYRE_RETURN(self->frame.result);
     GYRE_FINALLY;
     GYRE_AWAIT(self->rc, gyre_http_client_close(self->client));
@@ -214,42 +227,52 @@ static const script_reply unfinished[] = {
 static const script_reply little_more[] = {
     {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", .repeat = 1, .tail = "world"}};
 
-#define SINGLE(name_, replies_, ...)                                                               \
-    {                                                                                              \
-        .name = name_, .coro = &single_coro,                                                       \
-        .args = &(const struct single){.frame = {.coro = &single_coro},                            \
-                                       .replies = replies_,                                        \
-                                       .reply_count = sizeof(replies_) / sizeof(replies_[0]),      \
-                                       __VA_ARGS__},                                               \
-        .flags = TORTURE_IO
+/* A scenario of one visitor: its name, the replies, what it gives, and more members of struct single. */
+#define SINGLE(name_, replies_, expect_, ...)                                                      \
+    {.name = name_,                                                                                \
+     .coro = &single_coro,                                                                         \
+     .args = &(const struct single){.frame = {.coro = &single_coro},                               \
+                                    .replies = replies_,                                           \
+                                    .reply_count = sizeof(replies_) / sizeof(replies_[0]),         \
+                                    __VA_ARGS__},                                                  \
+     .flags = TORTURE_IO,                                                                          \
+     .expect = expect_}
 
-int main(int argc, char **argv){
-    const torture_scenario scenarios[] = {SINGLE("plain", plain, .count = 2), .expect = 10},
-    SINGLE("chunked", chunked, .count = 2), .expect = 20},
-    SINGLE("compressed", packed, .count = 2), .expect = 10
-}
-, SINGLE("redirect", redirected, .count = 1), .expect = 5
-}
-, SINGLE("stale", stale, .count = 3), .expect = 15
-}
-, SINGLE("until_eof", until_eof, .count = 2), .expect = 10
-}
-, SINGLE("upload", plain, .count = 2, .uploads = true), .expect = 10
-}
-, SINGLE("upload_asking", asking, .count = 1, .uploads = true, .expects = true), .expect = 5
-}
-, SINGLE("upload_early", early, .count = 1, .uploads = true), .expect = 5
-}
-, SINGLE("upload_redirect", redirected, .count = 1, .uploads = true), .expect = 5
-}
-, SINGLE("leave_unfinished", unfinished, .count = 2, .leaves = true), .expect = 2
-}
-, SINGLE("leave_drained", little_more, .count = 2, .leaves = true), .expect = 2
-}
-, {TORTURE_MAIN(line), .flags = TORTURE_IO, .expect = 20},
-    {TORTURE_MAIN(leave), .flags = TORTURE_IO, .expect = 6},
-}
-;
+static int run_all(int argc, char **argv)
+{
+    const torture_scenario scenarios[] = {
+        SINGLE("plain", plain, 10, .count = 2),
+        SINGLE("chunked", chunked, 20, .count = 2),
+        SINGLE("compressed", packed, 10, .count = 2),
+        SINGLE("redirect", redirected, 5, .count = 1),
+        SINGLE("stale", stale, 15, .count = 3),
+        SINGLE("until_eof", until_eof, 10, .count = 2),
+        SINGLE("upload", plain, 10, .count = 2, .uploads = true),
+        SINGLE("upload_asking", asking, 5, .count = 1, .uploads = true, .expects = true),
+        SINGLE("upload_early", early, 5, .count = 1, .uploads = true),
+        SINGLE("upload_redirect", redirected, 5, .count = 1, .uploads = true),
+        SINGLE("upload_large", plain, 10, .count = 2, .sends_large = true),
+        SINGLE("leave_unfinished", unfinished, 2, .count = 2, .leaves = true),
+        SINGLE("leave_drained", little_more, 2, .count = 2, .leaves = true),
+        SINGLE("https", plain, 10, .count = 2, .tls = true),
+        {TORTURE_MAIN(line), .flags = TORTURE_IO, .expect = 20},
+        {TORTURE_MAIN(leave), .flags = TORTURE_IO, .expect = 6},
+    };
 
-return torture_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+    return torture_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+}
+
+int main(int argc, char **argv)
+{
+    const gyre_tls_options options_of_tls = {.no_resumption = true};
+    int status;
+
+    tls_world_open(&world);
+    server_tls = tls_world_server(&world, options_of_tls);
+    client_tls = tls_world_client(&world, options_of_tls);
+    status = run_all(argc, argv);
+    gyre_tls_context_unref(server_tls);
+    gyre_tls_context_unref(client_tls);
+    tls_world_close(&world);
+    return status;
 }

@@ -1,4 +1,7 @@
-/* An HTTP server under torture: bodies both ways, files, time-outs and the graceful end, with each step failing in turn. */
+/*
+ * An HTTP server under torture: bodies both ways, files, time-outs and the graceful end, with
+ * each step failing in turn.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +16,7 @@
 #include "../support/http_talk.h"
 #include "../support/torture.h"
 
-#define LONGEST GYRE_MS(300) /* for the other side, which a failure may have ended */
+#define LONGEST     GYRE_MS(300) /* for the other side, which a failure may have ended */
 #define HEAD(line_) line_ " HTTP/1.1\r\nHost: x\r\n"
 
 enum { BIG = 100000 };
@@ -143,13 +146,15 @@ GYRE_CORO(serve)
 {
     GYRE_BEGIN;
     self->options.listen.host = "127.0.0.1";
-    self->rc = GYRE_START_HTTP_SERVER(&self->server, (self->options), gyre_http_route, .router = router);
+    self->rc =
+        GYRE_START_HTTP_SERVER(&self->server, (self->options), gyre_http_route, .router = router);
     if (self->rc < 0)
         GYRE_RETURN(self->rc);
     GYRE_TRY(gyre_wait_for(GYRE_CALL(http_talk, .port = gyre_http_server_port(self->server),
                                      .text = self->text, .keep = self->keep),
                            LONGEST));
-    self->rc = http_count("HTTP/1.1 20") + 100 * http_count("HTTP/1.1 4") + 10000 * http_count("HTTP/1.1 5");
+    self->rc = http_count("HTTP/1.1 20") + 100 * http_count("HTTP/1.1 4") +
+               10000 * http_count("HTTP/1.1 5");
     GYRE_TRY(gyre_http_server_stop(self->server, GYRE_MS(50)));
     GYRE_RETURN(self->rc);
     GYRE_FINALLY;
@@ -159,18 +164,46 @@ GYRE_CORO(serve)
     GYRE_END;
 }
 
-static const char bodies[] =
-    HEAD("POST /mirror") "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n3\r\nfgh\r\n0\r\n\r\n"
-    HEAD("PUT /whole/one") "Content-Length: 4\r\n\r\nbody"
-    HEAD("POST /files/") "Content-Length: 4\r\n\r\nlost"
-    HEAD("PUT /whole/two") "Expect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody";
+static const char
+    bodies
+        [] =
+            HEAD("POST /mirror") "Transfer-Encoding: "
+                                 "chunked\r\n\r\n5\r\nabcde\r\n3\r\nfgh\r\n0\r\n\r\n" HEAD("PUT "
+                                                                                           "/whole/"
+                                                                                           "one") "Content-Length: 4\r\n\r\nbody" HEAD(
+                                     "POST /files/") "Content-Length: 4\r\n\r\nlost" HEAD("PUT "
+                                                                                          "/whole/"
+                                                                                          "two") "E"
+                                                                                                 "x"
+                                                                                                 "p"
+                                                                                                 "e"
+                                                                                                 "c"
+                                                                                                 "t"
+                                                                                                 ":"
+                                                                                                 " "
+                                                                                                 "1"
+                                                                                                 "0"
+                                                                                                 "0"
+                                                                                                 "-"
+                                                                                                 "c"
+                                                                                                 "o"
+                                                                                                 "n"
+                                                                                                 "t"
+                                                                                                 "i"
+                                                                                                 "n"
+                                                                                                 "u"
+                                                                                                 "e"
+                                                                                                 "\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody";
 
 static const char site_files[] =
-    HEAD("GET /files/small.txt") "\r\n"
-    HEAD("GET /files/big.txt") "\r\n"
-    HEAD("GET /files/small.txt") "Range: bytes=0-1,5-6\r\n\r\n"
-    HEAD("GET /files/") "\r\n"
-    HEAD("GET /files/missing") "\r\n";
+    HEAD("GET /files/small.txt") "\r\n" HEAD("GET /files/big.txt") "\r\n" HEAD(
+        "GET /files/small.txt") "Range: bytes=0-1,5-6\r\n\r\n" HEAD("GET /files/") "\r\n" HEAD("GET"
+                                                                                               " /"
+                                                                                               "fil"
+                                                                                               "es/"
+                                                                                               "mis"
+                                                                                               "sin"
+                                                                                               "g") "\r\n";
 
 /* ---- a request that does not end by itself ---- */
 
@@ -191,7 +224,8 @@ GYRE_CORO(stop_rest)
                                       gyre_http_route, .router = router);
     if (self->rc < 0)
         GYRE_RETURN(self->rc);
-    GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_http_server_port(self->server), NULL, &self->stream));
+    GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_http_server_port(self->server), NULL,
+                                  &self->stream));
     GYRE_TRY(gyre_stream_write(self->stream, rests, sizeof(rests) - 1));
     for (self->i = 0; self->i < 10; self->i++)
         GYRE_TRY(gyre_sleep(GYRE_MS(1)));
@@ -206,8 +240,10 @@ GYRE_CORO(stop_rest)
 }
 
 #define NAMED(name_, ...)                                                                          \
-    .name = (name_), .coro = &serve_coro,                                                          \
-    .args = &(const struct serve){.frame = {.coro = &serve_coro}, __VA_ARGS__}
+    .name = (name_), .coro = &serve_coro, .args = &(const struct serve)                            \
+    {                                                                                              \
+        .frame = {.coro = &serve_coro}, __VA_ARGS__                                                \
+    }
 
 static const torture_scenario scenarios[] = {
     {NAMED("bodies", .text = bodies), .flags = TORTURE_IO, .expect = 103, .setup = set_up,
@@ -215,12 +251,13 @@ static const torture_scenario scenarios[] = {
     {NAMED("files", .text = site_files), .flags = TORTURE_IO, .expect = 104, .setup = set_up,
      .teardown = tear_down},
     {NAMED("slow_head", .text = "GET / HTTP/1.1\r\n", .keep = true,
-                  .options = {.head_timeout_ns = GYRE_MS(3)}),
+           .options = {.head_timeout_ns = GYRE_MS(3)}),
      .flags = TORTURE_IO, .expect = 100, .setup = set_up, .teardown = tear_down},
     {NAMED("slow_body", .text = HEAD("POST /mirror") "Content-Length: 9\r\n\r\nab", .keep = true,
-                  .options = {.body_timeout_ns = GYRE_MS(3)}),
+           .options = {.body_timeout_ns = GYRE_MS(3)}),
      .flags = TORTURE_IO, .expect = 1, .setup = set_up, .teardown = tear_down},
-    {TORTURE_MAIN(stop_rest), .flags = TORTURE_IO, .expect = 1, .setup = set_up, .teardown = tear_down},
+    {TORTURE_MAIN(stop_rest), .flags = TORTURE_IO, .expect = 1, .setup = set_up,
+     .teardown = tear_down},
 };
 
 int main(int argc, char **argv)

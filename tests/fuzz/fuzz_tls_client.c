@@ -1,0 +1,8 @@
+/* Fuzzes a client's TLS engine with bytes of a server, or of somebody in the middle. */
+#include "fuzz_tls_bytes.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_tls_bytes(false, data, size);
+    return 0;
+}
