@@ -187,7 +187,10 @@ GYRE_API void gyre_loop_set_exception_handler(gyre_loop *loop, gyre_exception_ha
 GYRE_API void gyre_loop_call_exception_handler(gyre_loop *loop, const gyre_exception_context *context);
 GYRE_API void gyre_loop_default_exception_handler(gyre_loop *loop, const gyre_exception_context *context);
 
-/* Debug mode reports handles and task steps that take longer than the slow callback duration. */
+/*
+ * Debug mode reports handles and task steps that take as long as the slow callback duration or longer, on the
+ * loop's clock; where that is virtual, in real time.
+ */
 GYRE_API void gyre_loop_set_debug(gyre_loop *loop, bool debug);
 GYRE_API bool gyre_loop_get_debug(const gyre_loop *loop);
 GYRE_API void gyre_loop_set_slow_callback_duration(gyre_loop *loop, int64_t ns); /* default 100 ms */

@@ -64,7 +64,8 @@ typedef struct gyre_http_timeouts {
 typedef struct gyre_http_client_options {
     size_t limit;            /* connections in all; default 100; SIZE_MAX: no limit */
     size_t limit_per_host;   /* connections to one origin; default: no limit */
-    int64_t idle_timeout_ns; /* unused connections are closed after it; default 15 s; GYRE_FOREVER */
+    int64_t idle_timeout_ns; /* unused connections are closed after it; default 15 s; GYRE_FOREVER: only
+                                when the server has closed them and they are wanted again */
     gyre_http_timeouts timeouts;
     unsigned max_redirects;  /* followed for one request; default 10 */
     bool no_redirects;       /* give redirects to the caller as they are */

@@ -194,6 +194,7 @@ static int64_t head_failed(gyre_http_response *r, int64_t rc)
 struct http_send_request {
     gyre_frame frame;
     gyre_http_response *r; /* borrowed */
+    int64_t status;        /* of an answer that came already */
     int64_t rc;
 };
 
@@ -209,14 +210,13 @@ GYRE_CORO(http_send_request)
         GYRE_AWAIT(self->rc,
                    gyre_wait_for(gyre__http_receive_head(self->r, true),
                                  gyre__http_time_left(self->r, self->r->timeouts.continue_ns)));
-        if (self->rc >= 200) {
-            self->r->unsent_body = true;
+        self->r->unsent_body = self->rc >= 300;
+        if (self->r->unsent_body || (self->rc < 0 && self->rc != GYRE_ETIMEOUT))
             GYRE_RETURN(self->rc);
-        }
-        if (self->rc < 0 && self->rc != GYRE_ETIMEOUT)
-            GYRE_RETURN(self->rc);
+        self->status = self->rc; /* success without 100: whoever answers while it reads */
     }
-    GYRE_RETURN(gyre__http_upload_start(self->r));
+    self->rc = gyre__http_upload_start(self->r);
+    GYRE_RETURN(self->rc < 0 || self->status < 200 ? self->rc : self->status);
     GYRE_END;
 }
 

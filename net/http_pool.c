@@ -159,47 +159,6 @@ static gyre__http_connection *oldest_idle(const gyre_http_client *client)
     return GYRE__CONTAINER(client->idle.next, gyre__http_connection, age);
 }
 
-static void set_timer(gyre_http_client *client)
-{
-    const gyre__http_connection *oldest = oldest_idle(client);
-    int64_t timeout = client->options.idle_timeout_ns;
-
-    if (!oldest || timeout == GYRE_FOREVER || gyre__timer_is_set(&client->timer))
-        return;
-    gyre__timers_add(&client->loop->timers, &client->timer, oldest->idle_since + (uint64_t)timeout,
-                     0);
-}
-
-/* Closes what has not been used for too long. It comes too early if the oldest was used meanwhile. */
-static void timer_due(gyre__node *node)
-{
-    gyre_http_client *client = GYRE__CONTAINER(node, gyre_http_client, timer.node);
-    uint64_t now = gyre_loop_time(client->loop);
-    gyre__http_connection *oldest;
-
-    if (client->loop->closing)
-        return;
-    while ((oldest = oldest_idle(client)) != NULL &&
-           now - oldest->idle_since >= (uint64_t)client->options.idle_timeout_ns) {
-        unlist_idle(oldest);
-        gyre__http_disconnect(oldest, false);
-        free_place(oldest);
-    }
-    set_timer(client);
-}
-
-static void make_idle(gyre__http_connection *connection)
-{
-    gyre_http_client *client = connection->origin->client;
-
-    connection->idle_since = gyre_loop_time(client->loop);
-    connection->iteration = client->loop->iterations;
-    gyre__list_append(&connection->origin->idle, &connection->link);
-    gyre__list_append(&client->idle, &connection->age);
-    client->stats.idle++;
-    set_timer(client);
-}
-
 /*
  * A server may have closed it meanwhile, or said something nobody asked for. What was used in this or the
  * last iteration is not asked for: the look is a system call.
@@ -216,6 +175,57 @@ static bool is_alive(const gyre__http_connection *connection)
         return true;
     return recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EINTR);
+}
+
+static void set_timer(gyre_http_client *client)
+{
+    const gyre__http_connection *oldest = oldest_idle(client);
+    int64_t timeout = client->options.idle_timeout_ns;
+    uint64_t look = gyre__deadline(client->loop, GYRE_SECONDS(1)), end;
+
+    if (!oldest || timeout == GYRE_FOREVER || gyre__timer_is_set(&client->timer))
+        return;
+    end = oldest->idle_since + (uint64_t)timeout;
+    gyre__timers_add(&client->loop->timers, &client->timer, end < look ? end : look, 0);
+}
+
+/*
+ * Once a second, or earlier: closes what has not been used for too long, and what the server has
+ * closed, so that it need not wait for us.
+ */
+static void timer_due(gyre__node *node)
+{
+    gyre_http_client *client = GYRE__CONTAINER(node, gyre_http_client, timer.node);
+    uint64_t now = gyre_loop_time(client->loop);
+    gyre__link *link = client->idle.next;
+
+    if (client->loop->closing)
+        return;
+    while (link != &client->idle) {
+        gyre__http_connection *idle = GYRE__CONTAINER(link, gyre__http_connection, age);
+        bool expired = now - idle->idle_since >= (uint64_t)client->options.idle_timeout_ns;
+
+        link = link->next;
+        if (!expired && is_alive(idle))
+            continue;
+        client->stats.stale += !expired;
+        unlist_idle(idle);
+        gyre__http_disconnect(idle, false);
+        free_place(idle);
+    }
+    set_timer(client);
+}
+
+static void make_idle(gyre__http_connection *connection)
+{
+    gyre_http_client *client = connection->origin->client;
+
+    connection->idle_since = gyre_loop_time(client->loop);
+    connection->iteration = client->loop->iterations;
+    gyre__list_append(&connection->origin->idle, &connection->link);
+    gyre__list_append(&client->idle, &connection->age);
+    client->stats.idle++;
+    set_timer(client);
 }
 
 gyre_stream *gyre__http_pool_take_idle(gyre_http_client *client)
@@ -245,6 +255,7 @@ static gyre__http_connection *take_idle(struct gyre__http_origin *origin)
         if (is_alive(newest))
             return newest;
         origin->client->stats.stale++;
+        gyre__http_disconnect(newest, false);
         free_place(newest); /* the origin stays: a request uses it */
     }
     return NULL;

@@ -155,6 +155,8 @@ void gyre__stream_notify(gyre_stream *stream)
 {
     if (!stream->listener || stream->listener_queued)
         return;
+    if (stream->tls && stream->tls->handshaking)
+        return; /* its end tells */
     stream->listener_queued = true;
     stream->refs++;
     gyre__ready_push(&stream->loop->ready, stream->listener);

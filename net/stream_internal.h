@@ -11,7 +11,8 @@ enum gyre__receive_mode {
     GYRE__RECEIVE_NONE,      /* nothing is pending */
     GYRE__RECEIVE_MULTISHOT, /* into provided buffers, again and again */
     GYRE__RECEIVE_ONCE,      /* into a provided buffer, once */
-    GYRE__RECEIVE_DIRECT,    /* once, into the waiting reader's memory */
+    GYRE__RECEIVE_READY,     /* not yet: once there is something it goes to the reader's memory */
+    GYRE__RECEIVE_DIRECT,    /* once, into the waiting reader's memory: pipes */
     GYRE__RECEIVE_BUFFERED,  /* once, into `in`: pipes, and kernels without provided buffers */
 };
 

@@ -43,6 +43,10 @@ bool gyre__stream_tls_lingers(gyre_stream *stream);
 /* The last reference is gone. */
 void gyre__stream_tls_free(gyre_stream *stream);
 
+/* gyre_start_tls() for a stream that a transport has. */
+GYRE_MUST_USE gyre_await gyre__start_tls_below(gyre_stream *stream, gyre_tls_context *context,
+                                               const gyre_start_tls_options *options);
+
 /* stream_tls_start.c: goes on with the handshake. Not inside the reaping. */
 void gyre__stream_tls_shake(gyre_stream *stream);
 

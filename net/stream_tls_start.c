@@ -19,6 +19,9 @@ void gyre__stream_tls_shaken(gyre_stream *stream, int64_t result)
         gyre__tls_engine_fail(tls->engine, result);
     if (tls->handshaker)
         gyre__wake_task(tls->handshaker);
+    if (stream->listening && !stream->closing)
+        gyre__stream_listen(stream, true); /* data may have come with the end of the handshake */
+    gyre__stream_notify(stream);
 }
 
 void gyre__stream_tls_shake(gyre_stream *stream)
@@ -123,13 +126,14 @@ static int64_t refusal(const gyre_stream *stream)
         return GYRE_ESTATE;
     if (!stream->is_socket)
         return -ENOTSOCK;
-    return stream->writer || stream->listener ? -EBUSY : 0;
+    return stream->writer ? -EBUSY : 0;
 }
 
 /* The peer of a client must wait for the client's first message. */
 static int64_t refuse_injection(gyre_stream *stream)
 {
     stream->read_error = GYRE_ETLS;
+    gyre__stream_notify(stream);
     return gyre_raise(gyre_error_new(GYRE_ETLS, "the peer sent bytes before the TLS handshake"));
 }
 
@@ -191,7 +195,15 @@ static int64_t begin(gyre_stream *stream, gyre_tls_context *context,
 gyre_await gyre_start_tls(gyre_stream *stream, gyre_tls_context *context,
                           const gyre_start_tls_options *options)
 {
-    gyre_task *task = gyre__task_running(__func__);
+    if (stream->listener)
+        return gyre__complete(gyre__task_running(__func__), -EBUSY);
+    return gyre__start_tls_below(stream, context, options);
+}
+
+gyre_await gyre__start_tls_below(gyre_stream *stream, gyre_tls_context *context,
+                                 const gyre_start_tls_options *options)
+{
+    gyre_task *task = gyre__task_running("gyre_start_tls");
     int64_t timeout = options ? options->handshake_timeout_ns : 0, rc = refusal(stream);
     gyre_await pending;
 

@@ -14,8 +14,10 @@
  *
  * After any of the four calls, also after a failed one, look for output: an alert may have to be
  * sent. An error is final: every later call gives it again, with the same detail
- * (gyre_error_current()); -EAGAIN, -ENOMEM and GYRE_ESTATE alone are not. No byte of plaintext is
- * ever given before the handshake is complete and what was demanded of the peer has been verified.
+ * (gyre_error_current()). Not final are -EAGAIN, GYRE_ESTATE, GYRE_ETLSCLOSED, the -ENOMEM of
+ * feeding, writing and closing, and GYRE_ETLSTRUNCATED of reading, after which writing goes on. No
+ * byte of plaintext is ever given before the handshake is complete and what was demanded of the
+ * peer has been verified.
  *
  * Use an engine in one thread at a time. Nothing here suspends.
  *

@@ -282,6 +282,14 @@ int64_t gyre_transport_write_eof(gyre_transport *transport)
     return gyre_stream_write_eof(transport->stream);
 }
 
+gyre_await gyre_transport_start_tls(gyre_transport *transport, gyre_tls_context *context,
+                                    const gyre_start_tls_options *options)
+{
+    if (transport->closing)
+        return gyre__complete(gyre__task_running(__func__), -EBADF);
+    return gyre__start_tls_below(transport->stream, context, options);
+}
+
 void gyre_transport_pause_reading(gyre_transport *transport)
 {
     transport->reading = false;

@@ -16,6 +16,7 @@
 #include "connect.h"
 #include "server.h"
 #include "stream.h"
+#include "stream_tls.h"
 
 GYRE_BEGIN_DECLS
 
@@ -78,6 +79,16 @@ GYRE_API void gyre_transport_close(gyre_transport *transport);
 /* Ends it at once; unsent bytes are dropped. abort(). */
 GYRE_API void gyre_transport_abort(gyre_transport *transport);
 GYRE_API bool gyre_transport_is_closing(const gyre_transport *transport);
+
+/*
+ * Upgrades the connection to TLS in place, as gyre_start_tls() does a stream, with its errors; to be
+ * awaited in a task. Until the handshake is over the protocol hears nothing and may not write
+ * (-EBUSY); then it goes on as before. A failure ends the transport: connection_lost(error) follows.
+ * loop.start_tls().
+ */
+GYRE_API GYRE_MUST_USE gyre_await gyre_transport_start_tls(gyre_transport *transport,
+                                                           gyre_tls_context *context,
+                                                           const gyre_start_tls_options *options);
 
 /* Another protocol from the next callback on. set_protocol(), get_protocol(). */
 GYRE_API void gyre_transport_set_protocol(gyre_transport *transport, const gyre_protocol *protocol,

@@ -4,13 +4,15 @@ check_fetch.py PROGRAM [CHECK]... The web site is fetch_site.py's; real servers 
 check_fetch_servers.py's, full disks and interruptions check_fetch_trouble.py's.
 """
 
+import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import time
 
-from fetch_run import PROGRAM, check, expect, objects, one_line, run, run_checks
+from fetch_run import PROGRAM, Skip, check, expect, objects, one_line, run, run_checks, wait_for
 from fetch_site import Site, content
 
 
@@ -113,6 +115,26 @@ def help_and_version(site):
 
 
 @check
+def manual_and_completion(site):
+    """Both know the options that --help lists, and no others."""
+    folder = pathlib.Path(__file__).resolve().parent.parent / 'samples' / 'fetch'
+    options = set(re.findall(r'(?<![\w-])--?[a-zA-Z][\w-]*', run('--help').stdout))
+    manual = (folder / 'gyre-fetch.1').read_text().split('.SH OPTIONS')[1].split('.SH JSON')[0]
+    named = ' '.join(re.findall(r'(?m)^\.(?:B|BI|BR) (\\-.*)$', manual)).replace('\\-', '-')
+    assert set(re.findall(r'--?[a-zA-Z][\w-]*', named)) == options, (named, options)
+    if not shutil.which('bash'):
+        raise Skip('no bash')
+    script = ('. "$0"; COMP_WORDS=(gyre-fetch -); COMP_CWORD=1; _gyre_fetch; '
+              'echo "${COMPREPLY[@]}"; COMP_WORDS=(gyre-fetch -i li); COMP_CWORD=2; _gyre_fetch; '
+              'echo "${COMPREPLY[@]}"')
+    pathlib.Path('list').touch()
+    printed = subprocess.run(['bash', '-c', script, folder / 'gyre-fetch.bash'], check=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    offered, files = printed.split('\n')[:2]
+    assert set(offered.split()) == options and files == 'list', printed
+
+
+@check
 def bad_usage(site):
     url = site.url('/file/1')
     for words in ([], ['-c', 0, url], ['-c', 'x', url], ['--nothing', url], ['-H', 'A', url],
@@ -181,6 +203,9 @@ def resolve(site):
     url = f'http://name.invalid:{site.port}/file/10/a'
     expect(run('--resolve', f'name.invalid:{site.port}:127.0.0.1', url), 0, {'a': content(10)})
     assert site.requests[0][1]['host'] == f'name.invalid:{site.port}'
+    expect(run('--resolve', f'[::1]:{site.port}:127.0.0.1', f'http://[::1]:{site.port}/file/9/b'),
+           0, {'a': content(10), 'b': content(9)})
+    assert site.requests[1][1]['host'] == f'[::1]:{site.port}'
     done = expect(run('--retry', 0, '--json', f'http://name.invalid:{site.port}/'), 1)
     assert objects(done)[0]['status'] is None
 
@@ -244,6 +269,18 @@ def json_lines(site):
 
 
 @check
+def a_slow_reader_loses_nothing(site):
+    urls = [site.url(f'/file/10/{i}') for i in range(1500)]
+    process = subprocess.Popen([PROGRAM, '--json', '-s', '-c', '50', '-o', 'd', *urls],
+                               stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: os.path.exists('d') and len(os.listdir('d')) > 150)
+    time.sleep(0.5)
+    assert len(os.listdir('d')) < 1500, 'went on without its reader'
+    results = [json.loads(line) for line in process.stdout]
+    assert process.wait(20) == 0 and {result['url'] for result in results} == set(urls)
+
+
+@check
 def failures_and_their_reasons(site):
     urls = [site.url(f'/status/404/{i}') for i in range(5)] + [site.url('/status/403')]
     done = expect(run('--retry', 0, site.url('/file/1/a'), *urls), 1, {'a': content(1)})
@@ -264,6 +301,7 @@ def retries(site):
                   {'a': content(1000), 'b': content(1000)})
     attempts = {result['file']: result['attempts'] for result in objects(done)}
     assert attempts['a'] == 3 and attempts['b'] <= 2, attempts
+    expect(run('-o', 'd', site.url('/drop/2/c')), 0, says='; again in 0')
     site.forget()
     for path in '/status/404', '/status/501':
         expect(run(site.url(path)), 1)

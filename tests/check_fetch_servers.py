@@ -58,11 +58,20 @@ def command(name, folder, site, port):
     if name == 'python':
         return [sys.executable, '-m', 'http.server', '--bind', '127.0.0.1', '--protocol',
                 'HTTP/1.1', '--directory', site, str(port)]
-    if name == 'gyre-httpd':
+    if name.startswith('gyre-httpd'):
         program = pathlib.Path(os.environ.get('GYRE_BUILD', '.'), 'samples', 'httpd', 'gyre-httpd')
         if not program.exists():
             return f'no {program}'
-        return [program, '--bind', '127.0.0.1', '--port', str(port), site]
+        words = [program, '--bind', '127.0.0.1', '--port', str(port), site]
+        if name == 'gyre-httpd':
+            return words
+        if not shutil.which('openssl'):
+            return 'no openssl'
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                        'ec_paramgen_curve:P-256', '-nodes', '-keyout', folder / 'key', '-out',
+                        folder / 'cert', '-subj', '/CN=gyre', '-addext',
+                        'subjectAltName=IP:127.0.0.1'], stderr=subprocess.DEVNULL, check=True)
+        return [*words, '--cert', folder / 'cert', '--key', folder / 'key']
     binaries = {'nginx': 'nginx', 'apache': 'apache2', 'node': 'node', 'go': 'go'}
     binary = shutil.which(binaries[name]) or shutil.which(binaries[name], path='/usr/sbin')
     if not binary:
@@ -114,30 +123,30 @@ def fetch(status, *words):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def ask(base, out):
-    fetch(0, '-c', 20, '-o', out, *[f'{base}/{name}' for name in FILES])
+def ask(base, out, *words):
+    fetch(0, *words, '-c', 20, '-o', out, *[f'{base}/{name}' for name in FILES])
     for name, wanted in FILES.items():
         assert (out / name).read_bytes() == wanted, f'{name} differs'
-    fetch(0, '-o', out, f'{base}/large')
+    fetch(0, *words, '-o', out, f'{base}/large')
     assert (out / 'large').read_bytes() == LARGE
-    missing, = fetch(1, '-o', out, f'{base}/missing')
+    missing, = fetch(1, *words, '-o', out, f'{base}/missing')
     assert missing['status'] == 404 and not (out / 'missing').exists()
 
 
-def ask_for_the_rest(base, out):
+def ask_for_the_rest(base, out, *words):
     """A limit on file sizes leaves a part; another run must go on from there."""
     (out / 'large').unlink()
-    limited = ['prlimit', '--fsize=3000000', PROGRAM, '-s', '--resume', '-o', out, f'{base}/large']
-    subprocess.run(limited, stderr=subprocess.DEVNULL)
+    limited = ['prlimit', '--fsize=3000000', PROGRAM, *words, '-s', '--resume', '-o', out]
+    subprocess.run([*limited, f'{base}/large'], stderr=subprocess.DEVNULL)
     assert (out / 'large.part').stat().st_size == 3000000
-    result, = fetch(0, '--resume', '-o', out, f'{base}/large')
+    result, = fetch(0, *words, '--resume', '-o', out, f'{base}/large')
     assert (out / 'large').read_bytes() == LARGE and not (out / 'large.part').exists()
     return result['resumed']
 
 
 def main():
     report = Report()
-    for name in 'nginx', 'apache', 'python', 'node', 'go', 'gyre-httpd':
+    for name in 'nginx', 'apache', 'python', 'node', 'go', 'gyre-httpd', 'gyre-httpd with TLS':
         with tempfile.TemporaryDirectory(prefix='gyre-fetch-') as folder:
             os.chmod(folder, 0o755)
             folder = pathlib.Path(folder)
@@ -150,14 +159,17 @@ def main():
             if isinstance(words, str):
                 report.skip(name, words)
                 continue
+            asked = [f'http://127.0.0.1:{port}', folder / 'out']
+            if name.endswith('TLS'):
+                asked = [f'https://127.0.0.1:{port}', folder / 'out', '--cacert', folder / 'cert']
             try:
                 with running(words, port, folder / 'log'):
-                    ask(f'http://127.0.0.1:{port}', folder / 'out')
+                    ask(*asked)
                     report.check(name, '')
                     if not shutil.which('prlimit'):
                         report.skip(f'{name}, resuming', 'no prlimit')
                         continue
-                    resumed = ask_for_the_rest(f'http://127.0.0.1:{port}', folder / 'out')
+                    resumed = ask_for_the_rest(*asked)
                     knows_ranges = name not in ('python', 'node')
                     report.check(f'{name}, resuming', '' if resumed == 3000000 * knows_ranges else
                                  f'went on from {resumed}')

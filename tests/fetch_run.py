@@ -1,4 +1,4 @@
-"""Running gyre-fetch for check_fetch.py and check_fetch_trouble.py, each check in its own folder."""
+"""Running gyre-fetch for check_fetch.py and check_fetch_trouble.py, each check in a new folder."""
 
 import json
 import os

@@ -1,7 +1,6 @@
 /* The exception handler, the default one's text, and the slow callbacks of debug mode. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../future/future.h"
@@ -77,33 +76,67 @@ static void a_handler_replaces_it_and_goes_again(void **state)
     gyre_loop_close(loop);
 }
 
+/* ---- what is slow, on a clock that moves only here ---- */
+
+static uint64_t minute_hand;
+
+static uint64_t read_hand(void *context)
+{
+    (void)context;
+    return minute_hand;
+}
+
+/* A callback that takes so many nanoseconds. */
 static int64_t dawdle(gyre_loop *loop, void *arg)
 {
     (void)loop;
-    nanosleep(&(struct timespec){.tv_nsec = (long)(intptr_t)arg}, NULL);
+    minute_hand += (uint64_t)(uintptr_t)arg;
     return 0;
 }
 
+static void run_dawdle(gyre_loop *loop, uintptr_t ns)
+{
+    gyre_call_soon(loop, dawdle, (void *)ns, NULL);
+    gyre_loop_run_once(loop, 0);
+}
+
 static void debug_mode_reports_what_is_slow(void **state)
+{
+    gyre_loop *loop = unit_loop_with(&(gyre_loop_options){.now = read_hand, .debug = true});
+
+    (void)state;
+    assert_true(gyre_loop_get_debug(loop));
+    unit_record_reports(loop);
+    run_dawdle(loop, 99999999);
+    assert_int_equal(unit_reports(), 0); /* not quite the 100 ms */
+    run_dawdle(loop, 100000000);
+    assert_int_equal(unit_reports(), 1);
+    gyre_loop_set_slow_callback_duration(loop, GYRE_MS(2));
+    run_dawdle(loop, 1999999);
+    assert_int_equal(unit_reports(), 1);
+    run_dawdle(loop, 3000000);
+    assert_int_equal(unit_reports(), 2);
+    assert_int_equal(unit_last_report()->code, 0);
+    assert_non_null(strstr(unit_last_report()->message, "took 0.003 s"));
+    gyre_loop_set_debug(loop, false);
+    run_dawdle(loop, 3000000);
+    assert_int_equal(unit_reports(), 2);
+    gyre_loop_close(loop);
+}
+
+/* The virtual clock does not move while a callback runs: there real time counts. */
+static void with_the_virtual_clock_real_time_counts(void **state)
 {
     gyre_loop *loop =
         unit_loop_with(&(gyre_loop_options){.clock = GYRE_CLOCK_VIRTUAL, .debug = true});
 
     (void)state;
-    assert_true(gyre_loop_get_debug(loop));
     unit_record_reports(loop);
-    gyre_call_soon(loop, dawdle, (void *)(intptr_t)3000000, NULL);
-    gyre_loop_run_once(loop, 0);
-    assert_int_equal(unit_reports(), 0); /* far below the 100 ms */
-    gyre_loop_set_slow_callback_duration(loop, GYRE_MS(2));
-    gyre_call_soon(loop, dawdle, (void *)(intptr_t)3000000, NULL);
-    gyre_loop_run_once(loop, 0);
-    assert_int_equal(unit_reports(), 1);
-    assert_int_equal(unit_last_report()->code, 0);
-    assert_non_null(strstr(unit_last_report()->message, "took 0.00"));
-    gyre_loop_set_debug(loop, false);
-    gyre_call_soon(loop, dawdle, (void *)(intptr_t)3000000, NULL);
-    gyre_loop_run_once(loop, 0);
+    gyre_loop_set_slow_callback_duration(loop, GYRE_SECONDS(3600));
+    run_dawdle(loop, 0);
+    assert_int_equal(unit_reports(), 0);
+    gyre_loop_set_slow_callback_duration(loop, 0);
+    run_dawdle(loop, 0);
     assert_int_equal(unit_reports(), 1);
     gyre_loop_close(loop);
 }
@@ -143,6 +176,7 @@ int main(void)
         cmocka_unit_test(the_default_prints_everything),
         cmocka_unit_test(a_handler_replaces_it_and_goes_again),
         cmocka_unit_test(debug_mode_reports_what_is_slow),
+        cmocka_unit_test(with_the_virtual_clock_real_time_counts),
         cmocka_unit_test(a_deadlock_is_reported),
         cmocka_unit_test(a_deadlock_in_real_time),
     };

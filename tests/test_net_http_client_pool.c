@@ -278,6 +278,7 @@ struct main_idle {
 GYRE_CORO(main_idle)
 {
     static const script_reply reply = {.bytes = OK};
+    static const script_reply closing = {.bytes = OK, .then = SCRIPT_CLOSE};
 
     GYRE_BEGIN;
     set_up(&reply, &(gyre_http_client_options){.idle_timeout_ns = GYRE_MS(60)});
@@ -297,6 +298,15 @@ GYRE_CORO(main_idle)
     GYRE_TRY(GYRE_CALL(fetch, .url = server.url));
     gyre_http_client_close_idle(client);
     assert_int_equal(stats().connections, 0);
+    /* What the server closes does not stay for as long as it might. */
+    GYRE_TRY(gyre_http_client_close(client));
+    assert_int_equal(gyre_http_client_new(gyre_loop_current(), NULL, &client), 0);
+    server.replies = &closing;
+    GYRE_TRY(GYRE_CALL(fetch, .url = server.url));
+    assert_int_equal(stats().idle, 1);
+    GYRE_TRY(gyre_sleep(GYRE_MS(1100)));
+    assert_int_equal(stats().connections, 0);
+    assert_int_equal(stats().stale, 1);
     GYRE_FINALLY;
     GYRE_AWAIT(self->n, gyre_http_client_close(client));
     script_stop(&server);

@@ -1,4 +1,4 @@
-/* TLS from the beginning: connections, servers, transports, and handshakes that fail on either side. */
+/* TLS from the beginning: connections, servers, and handshakes that fail on either side. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,6 @@
 #include "net/connect.h"
 #include "net/server.h"
 #include "net/stream_tls.h"
-#include "net/transport.h"
 #include "support/tls_world.h"
 #include "task/run.h"
 #include "task/sleep.h"
@@ -350,103 +349,6 @@ static void rejected_client(void **state)
     assert_int_equal(GYRE_RUN(main_rejected, .version = GYRE_TLS_1_2), 0);
 }
 
-/* ---- transports ---- */
-
-struct peer {
-    gyre_transport *transport;
-    char got[64];
-    size_t size;
-    bool is_server, eof, lost;
-    int64_t error;
-};
-
-static void made(void *arg, gyre_transport *transport)
-{
-    struct peer *peer = arg;
-
-    peer->transport = transport;
-    assert_true(gyre_tls_engine_is_ready(gyre_stream_tls(gyre_transport_stream(transport))));
-    if (!peer->is_server)
-        assert_int_equal(gyre_transport_write(transport, "ping", 4), 4);
-}
-
-static void received(void *arg, const char *data, size_t size)
-{
-    struct peer *peer = arg;
-
-    assert_true(peer->size + size <= sizeof(peer->got));
-    memcpy(peer->got + peer->size, data, size);
-    peer->size += size;
-    if (peer->is_server)
-        gyre_transport_write(peer->transport, data, size);
-    else if (peer->size == 4)
-        gyre_transport_close(peer->transport);
-}
-
-static bool eof_received(void *arg)
-{
-    ((struct peer *)arg)->eof = true;
-    return false;
-}
-
-static void lost(void *arg, int64_t error)
-{
-    struct peer *peer = arg;
-
-    peer->lost = true;
-    peer->error = error;
-}
-
-static const gyre_protocol protocol = {.connection_made = made,
-                                       .data_received = received,
-                                       .eof_received = eof_received,
-                                       .connection_lost = lost};
-
-static struct peer server_peer;
-
-static void *make_peer(void *arg)
-{
-    (void)arg;
-    server_peer = (struct peer){.is_server = true};
-    return &server_peer;
-}
-
-struct main_transports {
-    gyre_frame frame;
-    struct peer client;
-    gyre_server *server;
-    gyre_transport *transport;
-    gyre_server_options options;
-};
-GYRE_CORO(main_transports)
-{
-    GYRE_BEGIN;
-    self->options = (gyre_server_options){.host = "127.0.0.1", .tls = server_context};
-    assert_int_equal(gyre_create_server(gyre_loop_current(), &self->options, &protocol, make_peer,
-                                        NULL, &self->server),
-                     0);
-    GYRE_TRY(gyre_create_connection(
-        "127.0.0.1", gyre_server_port(self->server),
-        &(gyre_connect_options){.tls = client_context, .tls_server_name = "localhost"}, &protocol,
-        &self->client, &self->transport));
-    while (!self->client.lost || !server_peer.lost)
-        GYRE_TRY(gyre_sleep(GYRE_MS(1)));
-    assert_int_equal(self->client.size, 4);
-    assert_memory_equal(self->client.got, "ping", 4);
-    assert_int_equal(self->client.error, 0);
-    assert_true(server_peer.eof);
-    assert_int_equal(server_peer.error, 0);
-    GYRE_TRY(gyre_server_stop(self->server, GYRE_SECONDS(5)));
-    GYRE_FINALLY;
-    gyre_server_free(self->server);
-    GYRE_END;
-}
-static void transports(void **state)
-{
-    (void)state;
-    assert_int_equal(GYRE_RUN(main_transports), 0);
-}
-
 static int open_world(void **state)
 {
     (void)state;
@@ -469,7 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connects), cmocka_unit_test(unix_sockets),    cmocka_unit_test(failures),
-        cmocka_unit_test(stalled),  cmocka_unit_test(rejected_client), cmocka_unit_test(transports),
+        cmocka_unit_test(stalled),  cmocka_unit_test(rejected_client),
     };
 
     return cmocka_run_group_tests(tests, open_world, close_world);

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "future/gather.h"
@@ -124,6 +125,82 @@ GYRE_CORO(reuses)
     GYRE_END;
 }
 TASK_TEST(reuses);
+
+/* Address space that one stack of BIG_STACK fits into, and not another one. */
+enum { BIG_STACK = 256 << 20 };
+
+static int limit_address_space(struct rlimit *out_before)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    unsigned long long pages;
+    struct rlimit limit;
+
+    if (!file || fscanf(file, "%llu", &pages) != 1)
+        return -1;
+    fclose(file);
+    getrlimit(RLIMIT_AS, out_before);
+    limit = *out_before;
+    limit.rlim_cur = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + BIG_STACK / 2;
+    return setrlimit(RLIMIT_AS, &limit);
+}
+
+/*
+ * When another thread cannot be started, the first one does all jobs; later it is tried again.
+ */
+struct second_thread_fails {
+    gyre_frame frame;
+    gyre_executor *executor;
+    gyre_future *jobs[3];
+    gyre_executor_stats stats;
+    struct rlimit before;
+    int i;
+};
+GYRE_CORO(second_thread_fails)
+{
+    GYRE_BEGIN;
+    gate_init(&door);
+    assert_int_equal(gyre_executor_new(
+                         &(gyre_executor_options){.threads = 2, .stack_size = BIG_STACK},
+                         &self->executor),
+                     0);
+    for (self->i = 0; self->i < 3; self->i++) {
+        const gyre_job job = pass(false);
+
+        self->jobs[self->i] = gyre_executor_submit(self->executor, &job);
+        if (self->i == 0) {
+            gate_await_jobs(&door, 1);
+            assert_int_equal(limit_address_space(&self->before), 0);
+        }
+    }
+    assert_int_equal(setrlimit(RLIMIT_AS, &self->before), 0);
+    gyre_executor_get_stats(self->executor, &self->stats);
+    assert_int_equal(self->stats.threads, 1);
+    assert_int_equal(self->stats.queued, 2);
+    gate_open(&door);
+    for (self->i = 0; self->i < 3; self->i++) {
+        GYRE_TRY(self->jobs[self->i]);
+        assert_int_equal(self->frame.result, 42);
+        gyre_future_unref(self->jobs[self->i]);
+    }
+    gyre_executor_get_stats(self->executor, &self->stats);
+    assert_int_equal(self->stats.threads, 1);
+
+    gate_init(&door);
+    for (self->i = 0; self->i < 2; self->i++) {
+        const gyre_job job = pass(false);
+
+        self->jobs[self->i] = gyre_executor_submit(self->executor, &job);
+    }
+    gate_await_jobs(&door, 2); /* both are inside: the second thread is there */
+    gate_open(&door);
+    for (self->i = 0; self->i < 2; self->i++) {
+        GYRE_TRY(self->jobs[self->i]);
+        gyre_future_unref(self->jobs[self->i]);
+    }
+    gyre_executor_unref(self->executor);
+    GYRE_END;
+}
+TASK_TEST(second_thread_fails);
 
 static atomic_int initialized;
 static char thread_name[16];
@@ -693,6 +770,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_submits),
         cmocka_unit_test(run_reuses),
+        cmocka_unit_test(run_second_thread_fails),
         cmocka_unit_test(run_names),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_cancel),

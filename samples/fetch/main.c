@@ -105,7 +105,8 @@ static int fetch_all(struct options *options)
     status = make_tls(options, &run.tls);
     if (status != EXIT_FETCHED)
         return (int)status;
-    status = GYRE_RUN_WITH(((gyre_run_options){.keep_sigint = true}), run_all, .run = &run);
+    status = GYRE_RUN_WITH(((gyre_run_options){.keep_sigint = true, .keep_sigterm = true}), run_all,
+                           .run = &run);
     gyre_tls_context_unref(run.tls);
     if (status == GYRE_ENORING)
         say_error("%s", gyre_loop_error_text());

@@ -56,6 +56,7 @@ static int64_t on_signal(gyre_loop *loop, void *arg)
     save_remove_all();
     say_no_bar();
     let_signals_be(loop);
+    signal(SIGINT, SIG_DFL);
     raise(SIGINT);
     return 0;
 }
@@ -225,7 +226,7 @@ static void mark_rest(struct run *run)
     }
 }
 
-/* The workers, from the first to the last; gives 0, or why they could not do their work. */
+/* The workers, from the first to the last. */
 struct work {
     gyre_frame frame;
     struct run *run;
@@ -242,7 +243,7 @@ GYRE_CORO(work)
     if (self->n == GYRE_EGROUP)
         self->n = gyre_error_at(gyre_error_current(), 0).code;
     if (self->n < 0 && !self->run->stopped[0])
-        run_stop(self->run, "%s", gyre_strerror(self->n ? self->n : -ENOMEM));
+        run_stop(self->run, "%s", gyre_strerror(self->n));
     GYRE_RETURN(0);
     GYRE_END;
 }

@@ -109,7 +109,7 @@ bool save_can_restart(const struct save *save)
 
 /* ---- what an earlier run left ---- */
 
-/* It is ours if it is a file, nobody else has it locked, and it still has its name. */
+/* A part is ours if it is a file, nobody else has it locked, and it still has its name. */
 static int64_t take_part(struct save *save)
 {
     struct stat info, named;
@@ -120,7 +120,7 @@ static int64_t take_part(struct save *save)
         return -EEXIST;
     if (flock(gyre_file_fd(&save->file), LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return -EBUSY;
-    if (save->keep && (lstat(save->temporary, &named) < 0 || named.st_ino != info.st_ino))
+    if (lstat(save->temporary, &named) < 0 || named.st_ino != info.st_ino)
         return -EBUSY; /* another program has just completed it */
     save->size = (uint64_t)info.st_size;
     enlist(save);
@@ -134,7 +134,7 @@ GYRE_CORO_PUBLIC(save_find)
     if (self->n < 0 || !self->save->keep || !self->save->temporary)
         GYRE_RETURN(self->n);
     GYRE_AWAIT(self->n,
-               gyre_file_open(&self->save->file, self->save->temporary, O_RDWR | O_NOFOLLOW, 0));
+               gyre_file_open(&self->save->file, self->save->temporary, O_WRONLY | O_NOFOLLOW, 0));
     if (self->n == -ENOENT)
         GYRE_RETURN(0);
     if (self->n >= 0)
@@ -206,14 +206,17 @@ GYRE_CORO(open_new)
         if (!self->save->keep)
             number_hidden_name(self->save);
         GYRE_AWAIT(self->n, gyre_file_open(&self->save->file, self->save->temporary,
-                                           O_RDWR | O_CREAT | O_EXCL, 0666));
+                                           O_WRONLY | O_CREAT | O_EXCL, 0666));
     } while (self->n == -EEXIST && !self->save->keep && ++self->attempts < MOST_ATTEMPTS);
     if (self->n < 0 && self->n != -EEXIST && !self->save->keep)
         unlink(self->save->temporary); /* even a failed call may have made it */
     if (self->n < 0)
-        GYRE_RETURN(self->n);
+        GYRE_RETURN(self->n == -EEXIST ? -EBUSY : self->n);
     keep_permissions(self->save);
-    GYRE_RETURN(take_part(self->save));
+    if (self->save->keep)
+        GYRE_RETURN(take_part(self->save));
+    enlist(self->save);
+    GYRE_RETURN(0);
     GYRE_END;
 }
 

@@ -16,8 +16,7 @@ struct board {
     atomic_uint processes; /* how many that way has started, the first one included */
     _Atomic pid_t pids[BOARD_PROCESSES];
     atomic_flag complained;
-    char
-        complaint[256]; /* the first thing that went wrong; read it when all have ended */
+    char complaint[256]; /* the first thing that went wrong; read it when all have ended */
 };
 
 /* A new one; NULL if there is no memory. It lives as long as the process. */
@@ -31,8 +30,8 @@ __attribute__((format(printf, 2, 3))) bool board_complain(struct board *board, c
                                                           ...);
 
 /*
- * fork() for the race: the child dies with its parent, and is put on the board's list unless `board`
- * is NULL. Gives the child's number, 0 in the child, -1 when it fails.
+ * fork() for the race: the child dies with its parent, and is put on the list of the board unless
+ * that is NULL. Gives the child's number, 0 in the child, -1 when it fails.
  */
 pid_t board_fork(struct board *board);
 

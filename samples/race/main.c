@@ -112,6 +112,8 @@ int main(int argc, char **argv)
     fine = server > 0 && (!race.scenes || scenes_play(&race)) && run_race(&race);
     if (server > 0)
         server_stop(server);
+    if (fine && (fflush(stdout) != 0 || ferror(stdout)))
+        fine = board_complain(race.board, "cannot write to stdout: %s", strerror(errno));
     if (!fine)
         say("%s", race.board->complaint);
     return fine ? EXIT_RACED : EXIT_TROUBLE;

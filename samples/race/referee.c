@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TICK_MS = 50 };
+enum { TICK_MS = 20 };
 
 static double now(void)
 {

@@ -14,12 +14,14 @@ static void print_row(const struct race *race, const struct row *row, double fir
 {
     const struct measured *measured = &row->measured;
     double seconds = scaled(race, measured, measured->seconds);
-    char name[64];
+    char name[64], memory[32] = "-";
 
+    if (measured->bytes)
+        snprintf(memory, sizeof(memory), "%.1f MB", (double)measured->bytes / 1e6);
     snprintf(name, sizeof(name), "%s%s", row->name, measured->files < race->count ? " (1)" : "");
-    printf("%-28s%8.2f%8.2f%8.2f%7.1f MB%10.2f%7.2f%s\n", name, seconds, first / seconds,
-           scaled(race, measured, measured->cpu_seconds), (double)measured->bytes / 1e6,
-           row->reported_seconds, row->reported_gain, mark);
+    printf("%-28s%8.2f%8.2f%8.2f%10s%10.2f%7.2f%s\n", name, seconds, first / seconds,
+           scaled(race, measured, measured->cpu_seconds), memory, row->reported_seconds,
+           row->reported_gain, mark);
 }
 
 static void print_notes(const struct race *race, const struct row *first,

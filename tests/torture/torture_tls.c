@@ -8,6 +8,7 @@
 #include "../../net/connect.h"
 #include "../../net/server.h"
 #include "../../net/stream_tls.h"
+#include "../../net/transport.h"
 #include "../../task/sleep.h"
 #include "../../task/timeout.h"
 #include "../support/tls_world.h"
@@ -176,11 +177,82 @@ GYRE_CORO(wrong_host)
     GYRE_END;
 }
 
+/* ---- a transport that is upgraded ---- */
+
+struct upgraded {
+    gyre_frame frame;
+    gyre_stream *stream;
+    int64_t n;
+};
+GYRE_CORO(upgraded)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(gyre_start_tls(self->stream, server_context, NULL));
+    GYRE_TRY(gyre_stream_write(self->stream, "welcome", 7));
+    GYRE_TRY(gyre_wait_for(gyre_stream_fill(self->stream, 1), LONGEST));
+    GYRE_FINALLY;
+    GYRE_AWAIT(self->n, gyre_stream_close(self->stream));
+    GYRE_END;
+}
+
+/* Not in the frame: the transport may outlive its task. */
+static struct {
+    gyre_transport *transport;
+    bool lost;
+} peer;
+
+static void received(void *self, const char *data, size_t size)
+{
+    (void)self, (void)data, (void)size;
+    gyre_transport_close(peer.transport);
+}
+
+static void lost(void *self, int64_t error)
+{
+    (void)self, (void)error;
+    peer.lost = true;
+}
+
+static const gyre_protocol protocol = {.data_received = received, .connection_lost = lost};
+
+struct transport {
+    gyre_frame frame;
+    gyre_server *server;
+    int i;
+    int64_t n;
+};
+GYRE_CORO(transport)
+{
+    GYRE_BEGIN;
+    peer.transport = NULL;
+    peer.lost = false;
+    self->n =
+        GYRE_START_SERVER(&self->server, ((gyre_server_options){.host = "127.0.0.1"}), upgraded);
+    if (self->n < 0)
+        GYRE_RETURN(self->n);
+    GYRE_TRY(gyre_create_connection("127.0.0.1", gyre_server_port(self->server),
+                                    &(gyre_connect_options){.timeout_ns = LONGEST}, &protocol, NULL,
+                                    &peer.transport));
+    GYRE_TRY(gyre_transport_start_tls(peer.transport, client_context,
+                                      &(gyre_start_tls_options){.server_name = "localhost"}));
+    for (self->i = 0; self->i < 100 && !peer.lost; self->i++)
+        GYRE_TRY(gyre_sleep(GYRE_MS(3)));
+    GYRE_RETURN(peer.lost);
+    GYRE_FINALLY;
+    if (peer.transport && !peer.lost)
+        gyre_transport_abort(peer.transport);
+    if (self->server)
+        GYRE_AWAIT(self->n, gyre_server_stop(self->server, LONGEST));
+    gyre_server_free(self->server);
+    GYRE_END;
+}
+
 /* A send that fails takes what is behind it along: who waits for the answer then waits for ever. */
 static const torture_scenario scenarios[] = {
     {TORTURE_MAIN(talk), .flags = TORTURE_IO | TORTURE_MAY_REPORT | TORTURE_MAY_DEADLOCK,
      .expect = 1, .setup = make_sockets, .teardown = close_rest},
     {TORTURE_MAIN(serve), .flags = TORTURE_IO | TORTURE_MAY_REPORT, .expect = 5},
+    {TORTURE_MAIN(transport), .flags = TORTURE_IO | TORTURE_MAY_REPORT, .expect = 1},
     {TORTURE_MAIN(wrong_host), .flags = TORTURE_IO | TORTURE_MAY_REPORT, .expect = GYRE_ETLSHOST},
 };
 
