@@ -5,7 +5,7 @@
 #include <openssl/err.h>
 #include <string.h>
 
-enum { UNKNOWN_SIZE = 512 };
+enum { UNKNOWN_SIZE = 512, MOST_ANSWERS = 16384 };
 
 /* ---- errors ---- */
 
@@ -132,10 +132,29 @@ static int64_t cut_off(gyre_tls_engine *engine)
     return engine->settings->truncation && between_records ? 0 : GYRE_ETLSTRUNCATED;
 }
 
+/* Counts what OpenSSL has put out by reading; unsent: what was there before. */
+static void count_answers(gyre_tls_engine *engine, size_t unsent)
+{
+    if (!unsent)
+        engine->answers = 0;
+    engine->answers += gyre__bytes_length(engine->output) - unsent;
+}
+
+/*
+ * A peer may ask for answers (new keys, another handshake) whenever it likes; one that does not
+ * read them must not fill the memory with them.
+ */
+static int64_t refuse_flood(gyre_tls_engine *engine)
+{
+    gyre__error_set(gyre_error_new(GYRE_ETLS, "the peer does not read the answers it asks for"));
+    return take_detail(engine, GYRE_ETLS);
+}
+
 int64_t gyre__tls_engine_read(gyre_tls_engine *engine, void *buffer, size_t size)
 {
-    size_t n = 0;
+    size_t n = 0, unsent = gyre__bytes_length(engine->output);
     int64_t result;
+    int done;
 
     if (engine->error)
         return engine->error;
@@ -144,9 +163,13 @@ int64_t gyre__tls_engine_read(gyre_tls_engine *engine, void *buffer, size_t size
     if (engine->peer_closed || !size)
         return 0;
     forget_errors();
-    if (SSL_read_ex(engine->ssl, buffer, size, &n))
+    done = SSL_read_ex(engine->ssl, buffer, size, &n);
+    count_answers(engine, unsent);
+    if (done)
         return (int64_t)n;
     result = settle(engine, 0);
+    if (result == -EAGAIN && engine->answers > MOST_ANSWERS)
+        return refuse_flood(engine);
     if (result == -EAGAIN && engine->eof)
         return cut_off(engine);
     engine->peer_closed = result == 0;

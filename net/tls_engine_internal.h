@@ -19,6 +19,7 @@ struct gyre_tls_engine {
     const char *fresh;                  /* and what came after it: borrowed during a call */
     size_t fresh_size;
     size_t record_size, record_left;  /* body of the record that OpenSSL takes, what is missing */
+    size_t answers;                   /* bytes put out by reading since there was no output */
     uint8_t header[GYRE__TLS_HEADER]; /* of it */
     uint8_t header_size;              /* how much OpenSSL has of the header */
     bool ready;                       /* the handshake is complete */

@@ -124,7 +124,7 @@ def a_bar():
         assert status == 0 and len(rows(text.replace('\r', '\n'))) == 5, text
         assert ' files in ' not in text.split('seconds  faster')[0], text
         assert bars and all(len(bar) < columns for bar in bars), text
-        if columns == 80:
+        if columns == 80:  # everything fits
             assert any(re.match(r'\[=*>? *\] +\d+%  4 threads', bar) for bar in bars), text
             assert any('100%' in bar for bar in bars), text
 

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { BAR_WIDTH = 30, WIDEST = 160 };
+enum { BAR_WIDTH = 20, WIDEST = 160 };
 
 #define ERASE_LINE "\r\033[K"
 

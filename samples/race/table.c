@@ -40,11 +40,11 @@ static void print_notes(const struct race *race, const struct row *first,
            "that do\n"
            "    the same here take %.2f s: %.2f times as fast (%u files, scaled).\n\n",
            blocked, seconds / blocked, blocking->files);
-    printf("Waiting is what takes time: %.2f s at least for %u answers if %u wait at once, %.2f s "
+    printf("Waiting is what takes time: %u answers need at least %.2f s if %u wait at once, %.2f s "
            "if %u\n"
-           "do. Threads could wait in such numbers, too, with a stack and a scheduler's turn for "
+           "do. Threads and processes can wait in such numbers, too (-j %u): for a stack or more "
            "each.\n",
-           wait / race->few, race->count, race->few, wait / race->many, race->many);
+           race->count, wait / race->few, race->few, wait / race->many, race->many, race->many);
 }
 
 void table_print(const struct race *race, const struct row *rows, unsigned count,
