@@ -145,6 +145,7 @@ struct gyre_http_response {
     bool at_end;              /* the body was read to its end */
     bool reading;             /* a task is in a read */
     bool peer_ended;          /* the stream's end has come */
+    bool may_have_more;       /* the last read took all it had room for */
     uint64_t remaining;       /* LENGTH: bytes that are still to come */
     int64_t length;           /* of what is given out, or -1 */
     uint64_t received;        /* given out */
@@ -206,6 +207,12 @@ enum gyre__http_release { GYRE__HTTP_KEEP, GYRE__HTTP_CLOSE, GYRE__HTTP_ABORT };
 
 /* Gives r->connection back, to whoever waits. Nothing happens if there is none. */
 void gyre__http_release(gyre_http_response *r, enum gyre__http_release how);
+
+/*
+ * True if nothing has come that nobody asked for, nor the end; `look`: the socket is asked too. Else
+ * the next request would take it for its answer.
+ */
+bool gyre__http_is_silent(const gyre__http_connection *connection, bool look);
 
 /* Ends the connection's stream but keeps its place. */
 void gyre__http_disconnect(gyre__http_connection *connection, bool abort);

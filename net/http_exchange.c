@@ -27,7 +27,7 @@ void gyre__http_forget_try(gyre_http_response *r)
     r->sent = r->received = 0;
     r->start = r->end = r->piece_size = 0;
     r->informational = 0;
-    r->received_any = r->at_end = r->peer_ended = false;
+    r->received_any = r->at_end = r->peer_ended = r->may_have_more = false;
     r->framing_done = r->inflating = r->inflate_more = false;
     r->timing.total_ns = 0;
 }
@@ -120,6 +120,7 @@ static int64_t received_head_part(gyre_http_response *r, size_t size)
     r->received_any = true;
     r->start = 0;
     r->end = size;
+    r->may_have_more = size == GYRE__HTTP_BUFFER;
     return 0;
 }
 

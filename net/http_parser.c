@@ -50,25 +50,16 @@ static void empty(gyre_http_headers *headers)
 
 void gyre__http_parser_reset(gyre__http_parser *parser)
 {
-    gyre__http_parser next = {
-        .request = parser->request,
-        .limits = parser->limits,
-        .line = parser->line,
-        .line_capacity = parser->line_capacity,
-        .start = parser->start,
-        .start_capacity = parser->start_capacity,
-    };
+    const size_t first = offsetof(gyre__http_parser, version);
 
     empty(&parser->headers);
     empty(&parser->trailers);
-    next.headers = parser->headers;
-    next.trailers = parser->trailers;
-    if (next.line_capacity > KEPT_MOST) {
-        gyre_free(next.line);
-        next.line = NULL;
-        next.line_capacity = 0;
+    if (parser->line_capacity > KEPT_MOST) {
+        gyre_free(parser->line);
+        parser->line = NULL;
+        parser->line_capacity = 0;
     }
-    *parser = next;
+    memset((char *)parser + first, 0, offsetof(gyre__http_parser, llhttp) - first);
     llhttp_init(&parser->llhttp, parser->request ? HTTP_REQUEST : HTTP_RESPONSE,
                 &gyre__http_settings);
 }

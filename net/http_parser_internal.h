@@ -60,9 +60,17 @@ enum gyre__http_framing {
 };
 
 typedef struct gyre__http_parser {
+    /* private: what stays from one message to the next */
+    gyre__http_limits limits;
+    char *line; /* one that comes in pieces */
+    char *start; /* texts of the start line */
+    size_t line_capacity, start_capacity;
+    bool request;
+
     /* What a message says; valid from HEAD to the next reset. Texts are borrowed and end with 0. */
     gyre_http_headers headers;
     gyre_http_headers trailers; /* complete at END */
+    /* from here on the reset clears everything */
     uint8_t version;            /* 10 or 11 */
     bool keep_alive;            /* another message may follow; final with the event after HEAD */
     bool upgrade;               /* request: asks for another protocol (Upgrade and Connection:
@@ -96,7 +104,6 @@ typedef struct gyre__http_parser {
     uint64_t error_position; /* offset of the offending line, from the message's first byte */
 
     /* ---- private from here on ---- */
-    gyre__http_limits limits;
     uint64_t position;     /* bytes of the message llhttp has had, or that passed it by */
     uint64_t body_left;    /* of the body, or of the chunk */
     uint64_t body_seen;    /* bytes of the body so far, those announced by chunks included */
@@ -104,17 +111,13 @@ typedef struct gyre__http_parser {
     size_t section_fields; /* fields of it */
     size_t chunk_extras;   /* bytes of chunk extensions so far */
     size_t host_index;     /* of Host among the headers */
-    char *line;            /* a line that comes in pieces */
-    size_t line_used, line_capacity;
-    char *start; /* texts of the start line */
-    size_t start_capacity;
+    size_t line_used;
     const char *name; /* of the field whose value comes next, in the line; or NULL */
     size_t name_size;
     const char *failed_at; /* where a callback found fault */
     uint8_t state;         /* enum gyre__http_state */
     uint8_t empty_lines;   /* before the start line */
     uint8_t chunk_end;     /* bytes of CR LF behind a chunk */
-    bool request;
     bool complete; /* llhttp has seen the end of the head, or of the trailers */
     bool in_trailers;
     bool empty_value; /* of the last field */

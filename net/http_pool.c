@@ -159,22 +159,28 @@ static gyre__http_connection *oldest_idle(const gyre_http_client *client)
     return GYRE__CONTAINER(client->idle.next, gyre__http_connection, age);
 }
 
-/*
- * A server may have closed it meanwhile, or said something nobody asked for. What was used in this or the
- * last iteration is not asked for: the look is a system call.
- */
-static bool is_alive(const gyre__http_connection *connection)
+/* The look is a system call. */
+bool gyre__http_is_silent(const gyre__http_connection *connection, bool look)
 {
     const gyre_stream *stream = connection->stream;
     char byte;
 
-    if (gyre_stream_error(stream) || stream->eof || stream->closing ||
+    if (!stream || gyre_stream_error(stream) || stream->eof || stream->closing ||
         gyre__stream_available(stream))
         return false;
-    if (stream->loop->iterations - connection->iteration <= 1)
-        return true;
-    return recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           (errno == EAGAIN || errno == EINTR);
+    return !look || (recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+                     (errno == EAGAIN || errno == EINTR));
+}
+
+/*
+ * A server may have closed it meanwhile, or said something nobody asked for. What was used in this or the
+ * last iteration is not asked for again.
+ */
+static bool is_alive(const gyre__http_connection *connection)
+{
+    uint64_t age = connection->origin->client->loop->iterations - connection->iteration;
+
+    return gyre__http_is_silent(connection, age > 1);
 }
 
 static void set_timer(gyre_http_client *client)

@@ -89,7 +89,8 @@ static void end_body(gyre_http_response *r)
     bool sent =
         r->upload_state == GYRE__HTTP_UPLOAD_NONE || r->upload_state == GYRE__HTTP_UPLOAD_DONE;
     bool keep = r->parser.keep_alive && r->start == r->end && sent && !r->send_error &&
-                !r->unsent_body && r->parser.framing != GYRE__HTTP_UNTIL_EOF;
+                !r->unsent_body && r->parser.framing != GYRE__HTTP_UNTIL_EOF && r->connection &&
+                gyre__http_is_silent(r->connection, r->may_have_more);
 
     r->at_end = true;
     r->timing.total_ns = gyre__http_now(r) - r->timing.started;

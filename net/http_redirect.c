@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ascii_internal.h"
 #include "http_client_internal.h"
 
 static bool is_redirect(unsigned status)
@@ -22,13 +23,71 @@ static bool is_http(const gyre_url *url)
            (strcmp(url->scheme, "http") == 0 || strcmp(url->scheme, "https") == 0);
 }
 
+/* ---- what servers leave bare ---- */
+
+/* Scheme and authority: what is odd in them would lead elsewhere, so it is left to be refused. */
+static size_t authority_end(const char *location)
+{
+    size_t scheme = gyre__ascii_span(location, strlen(location), GYRE__ASCII_SCHEME), at = 0;
+
+    if (location[scheme] == ':')
+        at = scheme + 1;
+    if (strncmp(location + at, "//", 2) == 0)
+        at += 2 + strcspn(location + at + 2, "/?#");
+    return at;
+}
+
+/* True for what a URL has encoded: blanks, quotes, brackets, '|', '%' alone, what is not ASCII. */
+static bool is_bare(const char *at, bool in_fragment)
+{
+    unsigned char byte = (unsigned char)*at;
+
+    if (gyre__ascii_is(*at, GYRE__ASCII_UNRESERVED | GYRE__ASCII_SUBDELIM) || byte < ' ')
+        return false; /* controls are refused */
+    if (byte == '%')
+        return gyre__ascii_hex(at[1]) < 0 || gyre__ascii_hex(at[2]) < 0;
+    return byte == '#' ? in_fragment : !strchr(":@/?", byte);
+}
+
+/* The location with that encoded, as browsers and curl do. */
+static void encode_bare(gyre__http_text *text, const char *location)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t at = authority_end(location);
+    bool in_fragment = false;
+
+    gyre__http_text_addn(text, location, at);
+    for (; location[at]; at++) {
+        unsigned char byte = (unsigned char)location[at];
+        const char escape[3] = {'%', digits[byte >> 4], digits[byte & 15]};
+
+        if (is_bare(location + at, in_fragment))
+            gyre__http_text_addn(text, escape, 3);
+        else
+            gyre__http_text_addn(text, location + at, 1);
+        in_fragment |= byte == '#';
+    }
+}
+
+static int64_t resolve(const gyre_http_response *r, const char *location, gyre_url *out)
+{
+    gyre__http_text text = {.data = NULL};
+    int64_t rc = -ENOMEM;
+
+    encode_bare(&text, location);
+    if (!text.failed)
+        rc = gyre_url_resolve(out, &r->url, text.size ? text.data : "", text.size, NULL);
+    gyre__http_text_fini(&text);
+    return rc;
+}
+
 static int64_t find_next(const gyre_http_response *r, const char *location, gyre_url *out)
 {
     int64_t rc;
 
     if (r->timing.redirects >= r->max_redirects)
         return refuse(GYRE_EHTTPREDIRECT, "too many redirects, the last to", location);
-    rc = gyre_url_resolve(out, &r->url, location, strlen(location), NULL);
+    rc = resolve(r, location, out);
     if (rc < 0)
         return rc == -ENOMEM ? rc : refuse(GYRE_EHTTPREDIRECT, "to no valid URL", location);
     if (!is_http(out))

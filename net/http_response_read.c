@@ -40,6 +40,8 @@ GYRE_CORO(http_read)
         self->n = gyre__http_take(self->r, self->buffer, self->size);
         if (self->n != -EAGAIN)
             GYRE_RETURN(self->n);
+        if (!self->r->connection) /* closed by another task meanwhile */
+            GYRE_RETURN(gyre__http_break(self->r, -EBADF));
         self->direct = gyre__http_wants_direct(self->r, self->size);
         if (self->direct)
             GYRE_AWAIT(self->n, gyre__http_read_direct(self->r, self->buffer, self->size));
@@ -47,6 +49,7 @@ GYRE_CORO(http_read)
             GYRE_AWAIT(self->n, gyre__http_fill(self->r, self->r->timeouts.idle_ns));
         if (self->n < 0)
             GYRE_RETURN(receive_failed(self->r, self->n));
+        self->r->may_have_more = self->direct || self->n == GYRE__HTTP_BUFFER;
         if (self->n == 0)
             self->r->peer_ended = true;
         else if (self->direct)
@@ -90,7 +93,7 @@ gyre_await gyre_http_response_read(gyre_http_response *response, void *buffer, s
 
 struct http_read_all {
     gyre_frame frame;
-    gyre_http_response *r; /* borrowed */
+    gyre_http_response *r; /* reference */
     size_t limit;
     char **out_body;
     size_t *out_size;
@@ -102,7 +105,8 @@ struct http_read_all {
 /* One byte more than the limit is read, to see that there is more; and one for the 0 in the end. */
 static bool grow(struct http_read_all *self)
 {
-    size_t most = self->limit + 1, room = self->room * 2;
+    size_t most = self->limit < SIZE_MAX - 1 ? self->limit + 1 : SIZE_MAX - 1;
+    size_t room = self->room * 2;
     char *body;
 
     if (!self->room)
@@ -144,20 +148,27 @@ GYRE_CORO(http_read_all)
     GYRE_RETURN((int64_t)self->size);
     GYRE_FINALLY;
     gyre_free(self->body);
+    gyre__http_response_unref(self->r);
     GYRE_END;
 }
 
 gyre_await gyre_http_response_read_all(gyre_http_response *response, size_t limit, char **out_body,
                                        size_t *out_size)
 {
+    gyre_await pending;
+
     *out_body = NULL;
-    return gyre__call(&http_read_all_coro, &(struct http_read_all){
-                                               .frame = {.coro = &http_read_all_coro, .leaf = true},
-                                               .r = response,
-                                               .limit = limit ? limit : (size_t)DEFAULT_ALL,
-                                               .out_body = out_body,
-                                               .out_size = out_size,
-                                           });
+    pending = gyre__call(&http_read_all_coro,
+                         &(struct http_read_all){
+                             .frame = {.coro = &http_read_all_coro, .leaf = true},
+                             .r = response,
+                             .limit = limit ? limit : (size_t)DEFAULT_ALL,
+                             .out_body = out_body,
+                             .out_size = out_size,
+                         });
+    if (pending.pending)
+        response->refs++;
+    return pending;
 }
 
 /* ---- no more of it ---- */
@@ -179,6 +190,7 @@ GYRE_CORO(http_drain)
             GYRE_RETURN(self->n);
         GYRE_TRY(self->n, gyre__http_fill(self->r, GYRE_FOREVER));
         self->r->end = (size_t)self->n;
+        self->r->may_have_more = self->n == GYRE__HTTP_BUFFER;
         self->r->peer_ended = self->n == 0;
         self->dropped += (size_t)self->n;
     }

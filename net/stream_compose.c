@@ -17,9 +17,13 @@ struct read_exactly {
     int64_t n;
 };
 
-static bool put_back(gyre_stream *stream, const char *data, size_t size)
+/* Without room for it, what came behind it is dropped, too: nobody may read bytes from which others are missing. */
+static void put_back(gyre_stream *stream, const char *data, size_t size)
 {
-    return gyre__bytes_unread(&stream->in, gyre__stream_blocks(stream), data, size);
+    if (gyre__bytes_unread(&stream->in, gyre__stream_blocks(stream), data, size))
+        return;
+    gyre__bytes_clear(&stream->in, gyre__stream_blocks(stream));
+    stream->read_error = -ENOMEM;
 }
 
 GYRE_CORO(read_exactly)
@@ -39,8 +43,8 @@ GYRE_CORO(read_exactly)
     }
     GYRE_RETURN((int64_t)self->size);
     GYRE_FINALLY;
-    if (self->frame.value < 0 && self->got && !put_back(self->stream, self->buffer, self->got))
-        self->stream->read_error = -ENOMEM;
+    if (self->frame.value < 0 && self->got)
+        put_back(self->stream, self->buffer, self->got);
     gyre__stream_composed(self->stream);
     GYRE_END;
 }
@@ -82,7 +86,7 @@ static size_t find_end(struct read_until *self)
 {
     const char *separator = self->separator ? self->separator : "\n";
     size_t size, width = self->separator_size;
-    const char *data = gyre_stream_peek(self->stream, &size), *found;
+    const char *data = gyre__stream_peek(self->stream, &size), *found; /* not kept over a wait */
 
     if (size < width + self->searched)
         return 0;

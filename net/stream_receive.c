@@ -106,9 +106,14 @@ bool gyre__stream_wants_direct(const gyre_stream *stream)
             (stream->large_messages && stream->target_size >= LARGE_MESSAGE));
 }
 
-/* Bytes have arrived: first to the waiting reader's memory, the rest to `in`. */
+/*
+ * Bytes have arrived: first to the waiting reader's memory, the rest to `in`. Once some had no room, those behind
+ * them are dropped too: readers get a beginning and the error, never bytes from which others are missing.
+ */
 static void deliver(gyre_stream *stream, const char *data, size_t size)
 {
+    if (stream->read_error)
+        return;
     note_size(stream, size);
     if (stream->tls) {
         gyre__stream_tls_received(stream, data, size);
@@ -123,8 +128,10 @@ static void deliver(gyre_stream *stream, const char *data, size_t size)
         data += part;
         size -= part;
     }
-    if (size && !append(stream, data, size))
+    if (size && !append(stream, data, size)) {
         stream->read_error = -ENOMEM;
+        gyre__stream_pause_soon(stream);
+    }
     gyre__stream_wake_reader(stream);
 }
 

@@ -199,6 +199,8 @@ void gyre__stream_push(gyre_stream *stream)
         gyre__bytes_consume(bytes, gyre__stream_blocks(stream), (size_t)taken);
     }
     start_send(stream);
+    if (stream->writer) /* it may have found bytes that TLS had put there, and all are out now */
+        wake_writer(stream);
 }
 
 int64_t gyre_stream_write_soon(gyre_stream *stream, const void *data, size_t size)

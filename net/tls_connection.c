@@ -124,6 +124,8 @@ static int64_t prepare_client(gyre_tls_context *context, SSL *ssl, const char *s
     int64_t rc;
 
     SSL_set_connect_state(ssl);
+    if (context->ocsp_required && !SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp))
+        return -ENOMEM;
     if (!server_name) {
         if (context->check_host)
             return gyre__tls_invalid("a server name is needed to compare the certificate with (or "
@@ -133,9 +135,6 @@ static int64_t prepare_client(gyre_tls_context *context, SSL *ssl, const char *s
     rc = gyre__tls_name(server_name, &connection->name, &address);
     if (rc == 0)
         rc = expect_peer(context, ssl, connection->name, address);
-    if (rc == 0 && context->ocsp_required &&
-        !SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp))
-        rc = -ENOMEM;
     return rc < 0 ? rc : resume(context, ssl, connection, session_key);
 }
 

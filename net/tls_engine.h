@@ -100,7 +100,8 @@ GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_handshake(gyre_tls_engine *engine
  * Reads plaintext, at most `size` bytes and at most what is there. Gives how many; 0 when the peer
  * has closed its side with close_notify (or for size 0); -EAGAIN when more must be fed;
  * GYRE_ETLSTRUNCATED when the transport ended without close_notify, unless the context allows that
- * between two records (insecure_truncation), where it counts as 0. read(). Errors: those in tls.h;
+ * between two records (insecure_truncation), where it counts as 0. read(). Errors: those in tls.h,
+ * GYRE_ETLS also for a peer that asks for new keys again and again while no output is sent;
  * GYRE_ESTATE before the handshake is complete.
  */
 GYRE_API GYRE_MUST_USE int64_t gyre_tls_engine_read(gyre_tls_engine *engine, void *buffer,

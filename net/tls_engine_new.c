@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tls_context_internal.h"
 #include "tls_engine_internal.h"
 
 /* An engine that is used on its own has what a stream lends to its engine. */
@@ -12,28 +13,22 @@ struct lone_engine {
     gyre__blocks blocks;
 };
 
-/* Addresses are verified as such: OpenSSL remembers only names that have matched. */
+/* Addresses are verified as such: OpenSSL remembers only names that have matched. name: as it was compared. */
 static void note_address(gyre_tls_engine *engine, const char *name)
 {
     unsigned char address[16];
-    size_t length = strlen(name);
 
-    if (length > 2 && name[0] == '[' && name[length - 1] == ']') {
-        name++;
-        length -= 2;
-    }
-    if (length >= sizeof(engine->address))
-        return;
-    memcpy(engine->address, name, length);
-    if (inet_pton(AF_INET, engine->address, address) != 1 &&
-        inet_pton(AF_INET6, engine->address, address) != 1)
-        engine->address[0] = '\0';
+    if (strlen(name) < sizeof(engine->address) &&
+        (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1))
+        strcpy(engine->address, name);
 }
 
 static int64_t make_ssl(gyre_tls_engine *engine, gyre_tls_context *context,
                         const gyre_tls_engine_options *options)
 {
+    const char *name;
     BIO *bio;
+    int64_t rc;
 
     engine->ssl = SSL_new(gyre__tls_context_ssl(context));
     if (!engine->ssl)
@@ -45,10 +40,12 @@ static int64_t make_ssl(gyre_tls_engine *engine, gyre_tls_context *context,
     /* An idle connection holds neither a read nor a write buffer, which are 16 KiB each. */
     SSL_set_mode(engine->ssl, SSL_MODE_RELEASE_BUFFERS);
     SSL_clear_mode(engine->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE); /* writing is all or nothing */
-    if (options && options->server_name)
-        note_address(engine, options->server_name);
-    return gyre__tls_prepare(context, engine->ssl, options ? options->server_name : NULL,
-                             options ? options->session_key : NULL);
+    rc = gyre__tls_prepare(context, engine->ssl, options ? options->server_name : NULL,
+                           options ? options->session_key : NULL);
+    name = rc == 0 && context->check_host ? gyre__tls_connection_of(engine->ssl)->name : NULL;
+    if (name)
+        note_address(engine, name);
+    return rc;
 }
 
 int64_t gyre__tls_engine_make(gyre_tls_context *context, const gyre_tls_engine_options *options,

@@ -23,6 +23,7 @@ BLOCKING = [*WAYS[:5], 'tasks that block', *WAYS[5:]]
 # The first word of each kind's title, its ways, and by how many threads and processes.
 KINDS = {'cpu': ('Computing', WAYS, 4), 'disk': ('Disk', WAYS, 10),
          'network': ('Network', BLOCKING, 10), 'sleep': ('Sleeping', WAYS, 10)}
+TITLE = re.compile('(' + '|'.join(kind[0] for kind in KINDS.values()) + '): ')
 ROW = re.compile(r'(\S.*?)  +(\d+\.\d\d) +(\d+\.\d\d)((?: +(?:\d+\.\d\d|-))*)')
 
 
@@ -39,8 +40,8 @@ def run(*words, timeout=60, **options):
 def tables(text):
     """The tables of an output: title -> rows, each with name, figures here, figures reported."""
     found = {}
-    for line in text.splitlines()[3:]:
-        title, row = re.match(r'([A-Z]\w+): ', line), ROW.fullmatch(line)
+    for line in text.splitlines():
+        title, row = TITLE.match(line), ROW.fullmatch(line)
         if title:
             rows = found[title[1]] = []
         elif row:

@@ -182,7 +182,14 @@ static void targets(void **state)
         {"file:///etc/passwd", 301, false, GYRE_EHTTPREDIRECT},
         {"http://", 301, false, GYRE_EHTTPREDIRECT},
         {"http://[::1", 301, false, GYRE_EHTTPREDIRECT},
-        {"/a b", 301, false, GYRE_EHTTPREDIRECT},
+        {"/a b", 301, false, 20001}, /* see below */
+        {"/a\tb", 301, false, GYRE_EHTTPREDIRECT},
+        /* What is odd in an authority is not encoded: who knows which host is meant. */
+        {"http://127.0.0.1\\@localhost/", 301, false, GYRE_EHTTPREDIRECT},
+        {"http://127.0 .0.1/", 301, false, GYRE_EHTTPREDIRECT},
+        {"//us er@127.0.0.1/", 301, false, GYRE_EHTTPREDIRECT},
+        {"//h\xc3\xb6st/", 301, false, GYRE_EHTTPREDIRECT},
+        {"//127.0.0.1|x/", 301, false, GYRE_EHTTPREDIRECT},
     };
 
     (void)state;
@@ -190,6 +197,52 @@ static void targets(void **state)
         if (GYRE_RUN(main_target, .to = cases[i].to, .status = cases[i].status,
                      .no_redirects = cases[i].no_redirects, .expected = cases[i].expected) != 0)
             fail_msg("%u to %s", cases[i].status, cases[i].to);
+}
+
+/* ---- what servers leave bare ---- */
+
+struct main_encoded {
+    gyre_frame frame;
+    const char *to, *expected;
+    gyre_http_client *client;
+    int64_t n;
+};
+GYRE_CORO(main_encoded)
+{
+    GYRE_BEGIN;
+    set_up(302, self->to);
+    self->n = gyre_http_client_new(gyre_loop_current(), NULL, &self->client);
+    GYRE_TRY(self->n, GYRE_CALL(ask, .client = self->client, .path = "/dir/page"));
+    assert_int_equal(self->n, 20001);
+    assert_true(script_has(&server, 1, self->expected));
+    GYRE_FINALLY;
+    GYRE_AWAIT(self->n, gyre_http_client_close(self->client));
+    tear_down();
+    GYRE_END;
+}
+
+static void encoded(void **state)
+{
+    static const char *const cases[][2] = {
+        {"/a b?c d", "GET /a%20b?c%20d HTTP/1.1\r\n"},
+        {"b c", "GET /dir/b%20c HTTP/1.1\r\n"},
+        {"?q=a b", "GET /dir/page?q=a%20b HTTP/1.1\r\n"},
+        {"/\xc3\xa9?\xff", "GET /%C3%A9?%FF HTTP/1.1\r\n"},
+        {"/a|b^`{}?a[0]=\"<|>\"", "GET /a%7Cb%5E%60%7B%7D?a%5B0%5D=%22%3C%7C%3E%22 HTTP/1.1\r\n"},
+        {"/a%20b%c3%A9", "GET /a%20b%c3%A9 HTTP/1.1\r\n"}, /* as it is */
+        {"/100%", "GET /100%25 HTTP/1.1\r\n"},
+        {"/%zz%4", "GET /%25zz%254 HTTP/1.1\r\n"},
+        {"/a b#c d#e", "GET /a%20b HTTP/1.1\r\n"},
+        /* Browsers take this for "//host/"; here it is a path like any other. */
+        {"/\\evil.example/x", "GET /%5Cevil.example/x HTTP/1.1\r\n"},
+        {"\\\\evil.example\\x", "GET /dir/%5C%5Cevil.example%5Cx HTTP/1.1\r\n"},
+        {"/a:b@c/d;e=f,g!$&'()*+~", "GET /a:b@c/d;e=f,g!$&'()*+~ HTTP/1.1\r\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (GYRE_RUN(main_encoded, .to = cases[i][0], .expected = cases[i][1]) != 0)
+            fail_msg("to %s", cases[i][0]);
 }
 
 /* ---- loops ---- */
@@ -369,8 +422,9 @@ static void replay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(methods), cmocka_unit_test(targets),  cmocka_unit_test(loops),
-        cmocka_unit_test(secrets), cmocka_unit_test(userinfo), cmocka_unit_test(replay),
+        cmocka_unit_test(methods),  cmocka_unit_test(targets), cmocka_unit_test(encoded),
+        cmocka_unit_test(loops),    cmocka_unit_test(secrets), cmocka_unit_test(userinfo),
+        cmocka_unit_test(replay),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

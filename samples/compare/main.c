@@ -10,6 +10,7 @@
  * a way is, and not its seconds.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "scenes.h"
@@ -17,6 +18,19 @@
 #include "settings.h"
 #include "tally.h"
 #include "work.h"
+
+static void print_preface(void)
+{
+    double load;
+
+    printf("Here are %ld processors. Faster: so many times as fast as one after the other.\n"
+           "Reported: of 20000 sums by four threads or processes, of ten pieces by ten.\n",
+           sysconf(_SC_NPROCESSORS_ONLN));
+    if (getloadavg(&load, 1) == 1 && load >= 1)
+        printf("Others keep this machine busy (load %.1f): what is measured depends on them.\n",
+               load);
+    printf("\n");
+}
 
 int main(int argc, char **argv)
 {
@@ -35,9 +49,7 @@ int main(int argc, char **argv)
     server = server_start();
     if (server < 0)
         return EXIT_TROUBLE;
-    printf("Here are %ld processors. Faster: so many times as fast as one after the other.\n"
-           "Reported: of 20000 sums by four threads or processes, of ten pieces by ten.\n\n",
-           sysconf(_SC_NPROCESSORS_ONLN));
+    print_preface();
     fine = scenes_play();
     server_stop(server);
     return fine ? EXIT_DONE : EXIT_TROUBLE;

@@ -52,7 +52,7 @@ static const struct scene scenes[] = {
       {way_task_processes,
        "tasks and %u processes",
        {0, 0},
-       "gyre_process_pool_run(): the same, and a piece that crashes takes nobody along."}}},
+       "gyre_process_pool_run(): the same, and a piece that crashes fails alone."}}},
     {&disk_work,
      {{way_serial,
        "one after the other",
@@ -65,8 +65,7 @@ static const struct scene scenes[] = {
       {way_processes,
        "%u processes",
        {0, 1.28},
-       "The same. What was reported is no disk's, or threads had gained as much: it made much "
-       "text."},
+       "The same. Reported threads gained next to nothing: so it was the text, not the disk."},
       {way_queue, "%u processes and a queue", {0, 0}, "The same, with a moment for the queue."},
       {way_tasks,
        "tasks",

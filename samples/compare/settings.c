@@ -15,7 +15,7 @@ static const char help[] =
     "Does four kinds of work one after the other, by threads, by processes, by processes with a\n"
     "queue, and by gyre's tasks, and prints what each took beside what others have reported.\n"
     "\n"
-    "  --sums N      pieces of computing (320)\n"
+    "  --sums N      pieces of computing (800)\n"
     "  --terms N     numbers that each adds up (200000)\n"
     "  -j N          threads, and processes, that compute (4)\n"
     "  -n N          files, requests, sleeps, with a thread or process for each (10)\n"
@@ -125,7 +125,7 @@ int settings_parse(int argc, char **argv)
     const char *folder = getenv("TMPDIR");
     int code;
 
-    settings = (struct settings){.sums = 320,
+    settings = (struct settings){.sums = 800,
                                  .terms = 200000,
                                  .few = 4,
                                  .pieces = 10,

@@ -41,7 +41,7 @@ struct three {
 };
 GYRE_CORO(three)
 {
-    static const struct file files[] = {{52562, 80, 1}, {153759, 120, 2}, {12605, 40, 3}};
+    static const struct file files[] = {{52562, 150, 1}, {153759, 250, 2}, {12605, 50, 3}};
 
     GYRE_BEGIN;
     self->n = get_client(self->race, 3, &self->client);

@@ -42,6 +42,9 @@ GYRE__CORO(, http_talk)
     if (!self->piece)
         self->piece = self->size;
     GYRE_TRY(gyre_open_connection("127.0.0.1", self->port, NULL, &self->stream));
+    if (self->tls)
+        GYRE_TRY(gyre_start_tls(self->stream, self->tls,
+                                &(gyre_start_tls_options){.server_name = "localhost"}));
     while (self->sent < self->size) {
         if (self->piece > self->size - self->sent)
             self->piece = self->size - self->sent;

@@ -7,7 +7,7 @@
 #ifndef GYRE_TESTS_SUPPORT_HTTP_TALK_H
 #define GYRE_TESTS_SUPPORT_HTTP_TALK_H
 
-#include "../../net/stream.h"
+#include "../../net/stream_tls.h"
 
 enum { HTTP_ANSWER_SIZE = 1 << 20 };
 
@@ -27,6 +27,7 @@ struct http_talk {
     /* bytes that are sent at a time, with a turn of the loop between; 0: all at once */
     size_t piece;
     bool keep; /* do not end the sending side */
+    gyre_tls_context *tls; /* over TLS, with this (borrowed) */
     gyre_stream *stream;
     size_t sent;
     int64_t rc;

@@ -14,6 +14,7 @@
 #include "../../task/sleep.h"
 #include "../../task/timeout.h"
 #include "../support/http_talk.h"
+#include "../support/tls_world.h"
 #include "../support/torture.h"
 
 #define LONGEST     GYRE_MS(300) /* for the other side, which a failure may have ended */
@@ -24,6 +25,7 @@ enum { BIG = 100000 };
 static gyre_http_router *router;
 static gyre_http_files *files;
 static char folder[64];
+static gyre_tls_context *server_tls, *client_tls;
 
 /* ---- handlers ---- */
 
@@ -138,7 +140,7 @@ struct serve {
     gyre_frame frame;
     const char *text;
     gyre_http_server_options options;
-    bool keep;
+    bool keep, tls;
     gyre_http_server *server;
     int64_t rc;
 };
@@ -146,12 +148,14 @@ GYRE_CORO(serve)
 {
     GYRE_BEGIN;
     self->options.listen.host = "127.0.0.1";
+    self->options.listen.tls = self->tls ? server_tls : NULL;
     self->rc =
         GYRE_START_HTTP_SERVER(&self->server, (self->options), gyre_http_route, .router = router);
     if (self->rc < 0)
         GYRE_RETURN(self->rc);
     GYRE_TRY(gyre_wait_for(GYRE_CALL(http_talk, .port = gyre_http_server_port(self->server),
-                                     .text = self->text, .keep = self->keep),
+                                     .text = self->text, .keep = self->keep,
+                                     .tls = self->tls ? client_tls : NULL),
                            LONGEST));
     self->rc = http_count("HTTP/1.1 20") + 100 * http_count("HTTP/1.1 4") +
                10000 * http_count("HTTP/1.1 5");
@@ -164,46 +168,25 @@ GYRE_CORO(serve)
     GYRE_END;
 }
 
-static const char
-    bodies
-        [] =
-            HEAD("POST /mirror") "Transfer-Encoding: "
-                                 "chunked\r\n\r\n5\r\nabcde\r\n3\r\nfgh\r\n0\r\n\r\n" HEAD("PUT "
-                                                                                           "/whole/"
-                                                                                           "one") "Content-Length: 4\r\n\r\nbody" HEAD(
-                                     "POST /files/") "Content-Length: 4\r\n\r\nlost" HEAD("PUT "
-                                                                                          "/whole/"
-                                                                                          "two") "E"
-                                                                                                 "x"
-                                                                                                 "p"
-                                                                                                 "e"
-                                                                                                 "c"
-                                                                                                 "t"
-                                                                                                 ":"
-                                                                                                 " "
-                                                                                                 "1"
-                                                                                                 "0"
-                                                                                                 "0"
-                                                                                                 "-"
-                                                                                                 "c"
-                                                                                                 "o"
-                                                                                                 "n"
-                                                                                                 "t"
-                                                                                                 "i"
-                                                                                                 "n"
-                                                                                                 "u"
-                                                                                                 "e"
-                                                                                                 "\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody";
+/* clang-format off */
+static const char bodies[] =
+    HEAD("POST /mirror") "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n3\r\nfgh\r\n0\r\n\r\n"
+    HEAD("PUT /whole/one") "Content-Length: 4\r\n\r\nbody"
+    HEAD("POST /files/") "Content-Length: 4\r\n\r\nlost"
+    HEAD("PUT /whole/two") "Expect: 100-continue\r\nContent-Length: 4\r\n"
+                           "Connection: close\r\n\r\nbody";
 
 static const char site_files[] =
-    HEAD("GET /files/small.txt") "\r\n" HEAD("GET /files/big.txt") "\r\n" HEAD(
-        "GET /files/small.txt") "Range: bytes=0-1,5-6\r\n\r\n" HEAD("GET /files/") "\r\n" HEAD("GET"
-                                                                                               " /"
-                                                                                               "fil"
-                                                                                               "es/"
-                                                                                               "mis"
-                                                                                               "sin"
-                                                                                               "g") "\r\n";
+    HEAD("GET /files/small.txt") "\r\n"
+    HEAD("GET /files/big.txt") "\r\n"
+    HEAD("GET /files/small.txt") "Range: bytes=0-1,5-6\r\n\r\n"
+    HEAD("GET /files/") "\r\n"
+    HEAD("GET /files/missing") "\r\n";
+
+static const char over_tls[] =
+    HEAD("PUT /whole/one") "Content-Length: 4\r\n\r\nbody"
+    HEAD("GET /files/big.txt") "Connection: close\r\n\r\n";
+/* clang-format on */
 
 /* ---- a request that does not end by itself ---- */
 
@@ -250,6 +233,8 @@ static const torture_scenario scenarios[] = {
      .teardown = tear_down},
     {NAMED("files", .text = site_files), .flags = TORTURE_IO, .expect = 104, .setup = set_up,
      .teardown = tear_down},
+    {NAMED("tls", .text = over_tls, .keep = true, .tls = true), .flags = TORTURE_IO, .expect = 2,
+     .setup = set_up, .teardown = tear_down},
     {NAMED("slow_head", .text = "GET / HTTP/1.1\r\n", .keep = true,
            .options = {.head_timeout_ns = GYRE_MS(3)}),
      .flags = TORTURE_IO, .expect = 100, .setup = set_up, .teardown = tear_down},
@@ -262,5 +247,16 @@ static const torture_scenario scenarios[] = {
 
 int main(int argc, char **argv)
 {
-    return torture_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+    const gyre_tls_options options = {.no_resumption = true};
+    tls_world world;
+    int status;
+
+    tls_world_open(&world);
+    server_tls = tls_world_server(&world, options);
+    client_tls = tls_world_client(&world, options);
+    status = torture_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+    gyre_tls_context_unref(server_tls);
+    gyre_tls_context_unref(client_tls);
+    tls_world_close(&world);
+    return status;
 }
