@@ -152,7 +152,7 @@ const server = http.createServer((request, response) => {
     response.writeHead(200);
     request.pipe(response);
 });
-server.keepAliveTimeout = 50;
+server.keepAliveTimeout = 5000;
 server.listen(Number(process.argv[2]), '127.0.0.1');
 '''
 

@@ -6,6 +6,7 @@
 #include "net/http_client.h"
 #include "support/http_script.h"
 #include "support/in_task.h"
+#include "support/tls_world.h"
 #include "task/run.h"
 #include "task/sleep.h"
 
@@ -14,13 +15,19 @@
 
 static script server;
 static gyre_http_client *client;
+static gyre_tls_context *server_tls, *client_tls;
+
+static void set_up_tls(const script_reply *replies, size_t count, bool tls)
+{
+    const gyre_http_client_options options = {.limit = 1, .tls = client_tls};
+
+    assert_int_equal(script_start_tls(&server, replies, count, tls ? server_tls : NULL), 0);
+    assert_int_equal(gyre_http_client_new(gyre_loop_current(), &options, &client), 0);
+}
 
 static void set_up(const script_reply *replies, size_t count)
 {
-    const gyre_http_client_options options = {.limit = 1};
-
-    assert_int_equal(script_start(&server, replies, count), 0);
-    assert_int_equal(gyre_http_client_new(gyre_loop_current(), &options, &client), 0);
+    set_up_tls(replies, count, false);
 }
 
 struct fetch {
@@ -52,6 +59,7 @@ struct main_beyond {
     const char *method, *first;
     size_t body;     /* of the first answer; what is behind it is the evil one */
     bool waiting;    /* the next request waits for the connection already */
+    bool tls;
     gyre_task *tasks[2];
     int64_t n;
 };
@@ -73,7 +81,7 @@ GYRE_CORO(main_beyond)
 {
     GYRE_BEGIN;
     compose(self);
-    set_up(beyond, 2);
+    set_up_tls(beyond, 2, self->tls);
     if (self->waiting) {
         self->tasks[0] = GYRE_SPAWN(fetch, .method = self->method);
         self->tasks[1] = GYRE_SPAWN(fetch, .expected = "good");
@@ -142,6 +150,17 @@ static void beyond_nothing(void **state)
     assert_int_equal(
         GYRE_RUN(main_beyond, .method = "HEAD", .first = LENGTH, .body = 90000, .waiting = true),
         0);
+}
+
+static void beyond_tls(void **state)
+{
+    (void)state;
+    unit_forget_loops();
+    for (int i = 0; i < 2; i++)
+        for (size_t size = 10; size < 150000; size += size < 10000 ? 9990 : 8192)
+            assert_int_equal(GYRE_RUN(main_beyond, .first = LENGTH, .body = size, .tls = true,
+                                      .waiting = i),
+                             0);
 }
 
 /* ---- no limit at all ---- */
@@ -263,8 +282,18 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beyond_small),      cmocka_unit_test(beyond_large),
         cmocka_unit_test(beyond_buffer),     cmocka_unit_test(beyond_nothing),
-        cmocka_unit_test(unlimited),         cmocka_unit_test(closed_while_read),
+        cmocka_unit_test(beyond_tls),        cmocka_unit_test(unlimited),         cmocka_unit_test(closed_while_read),
     };
+    const gyre_tls_options options = {.no_resumption = true};
+    tls_world world;
+    int failed;
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    tls_world_open(&world);
+    server_tls = tls_world_server(&world, options);
+    client_tls = tls_world_client(&world, options);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    gyre_tls_context_unref(server_tls);
+    gyre_tls_context_unref(client_tls);
+    tls_world_close(&world);
+    return failed;
 }

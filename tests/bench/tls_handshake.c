@@ -207,13 +207,17 @@ static SSL_CTX *context_by_hand(void)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     BIO *cert_text = BIO_new_mem_buf(cert, -1), *key_text = BIO_new_mem_buf(key, -1);
+    X509 *x509 = PEM_read_bio_X509(cert_text, NULL, NULL, NULL);
+    EVP_PKEY *own_key = PEM_read_bio_PrivateKey(key_text, NULL, NULL, NULL);
 
-    bench_check(
-        SSL_CTX_use_certificate(context, PEM_read_bio_X509(cert_text, NULL, NULL, NULL)) &&
-            SSL_CTX_use_PrivateKey(context, PEM_read_bio_PrivateKey(key_text, NULL, NULL, NULL)),
-        "the certificate");
+    bench_check(SSL_CTX_use_certificate(context, x509) && SSL_CTX_use_PrivateKey(context, own_key),
+                "the certificate");
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_id_context(context, (const unsigned char *)"b", 1);
+    X509_free(x509);
+    EVP_PKEY_free(own_key);
+    BIO_free(cert_text);
+    BIO_free(key_text);
     return context;
 }
 
@@ -238,5 +242,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (bench_wanted(kinds[i].name))
             measure(&kinds[i], servers);
+    gyre_tls_context_unref(servers[0].ours);
+    SSL_CTX_free(servers[1].by_hand);
+    free(cert);
+    free(key);
+    ca_free(own);
     return 0;
 }

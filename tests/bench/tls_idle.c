@@ -175,13 +175,17 @@ static SSL_CTX *context_by_hand(void)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     BIO *cert_text = BIO_new_mem_buf(cert, -1), *key_text = BIO_new_mem_buf(key, -1);
+    X509 *x509 = PEM_read_bio_X509(cert_text, NULL, NULL, NULL);
+    EVP_PKEY *own_key = PEM_read_bio_PrivateKey(key_text, NULL, NULL, NULL);
 
-    bench_check(
-        SSL_CTX_use_certificate(context, PEM_read_bio_X509(cert_text, NULL, NULL, NULL)) &&
-            SSL_CTX_use_PrivateKey(context, PEM_read_bio_PrivateKey(key_text, NULL, NULL, NULL)),
-        "the certificate");
+    bench_check(SSL_CTX_use_certificate(context, x509) && SSL_CTX_use_PrivateKey(context, own_key),
+                "the certificate");
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets do */
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* clients get tickets */
+    X509_free(x509);
+    EVP_PKEY_free(own_key);
+    BIO_free(cert_text);
+    BIO_free(key_text);
     return context;
 }
 
@@ -253,5 +257,8 @@ int main(void)
     bench_print("tls_idle_mem", ours, "bytes");
     bench_print("tls_idle_by_hand", by_hand, "bytes");
     bench_print("tls_idle_over", ours - by_hand, "bytes");
+    free(cert);
+    free(key);
+    ca_free(own);
     return 0;
 }
