@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import shlex
+import select
 import shutil
 import signal
 import socket
@@ -96,18 +97,39 @@ def context_for(folder, version):
 
 # ---- our server ----
 
+def talk_both_ways(peer, payload):
+    """Sends and receives at the same time, in one thread: an SSL object serves no two at once."""
+    answer, sent = bytearray(), 0
+    peer.setblocking(False)
+    while len(answer) < len(payload):
+        waits = []
+        try:
+            if sent < len(payload):
+                sent += peer.send(payload[sent:sent + 65536])
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as want:
+            waits.append(want)
+        try:
+            data = peer.recv(65536)
+            if not data:
+                break
+            answer += data
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as want:
+            waits.append(want)
+        if len(waits) == 2 or (waits and sent == len(payload)):
+            writing = any(isinstance(want, ssl.SSLWantWriteError) for want in waits)
+            if not any(select.select([peer], [peer] if writing else [], [], 20)):
+                break
+    peer.settimeout(20)
+    return answer
+
+
 def check_python_client(port, context):
     """Everything there and back at once, then close_notify both ways; then a session that is resumed."""
     session = None
     for _ in range(2):
         with socket.create_connection(('127.0.0.1', port), timeout=20) as raw, \
                 context.wrap_socket(raw, server_hostname='localhost', session=session) as peer:
-            sender = threading.Thread(target=peer.sendall, args=(PAYLOAD,))
-            sender.start()
-            answer = bytearray()
-            while len(answer) < len(PAYLOAD) and (data := peer.recv(65536)):
-                answer += data
-            sender.join()
+            answer = talk_both_ways(peer, PAYLOAD)
             if bytes(answer) != PAYLOAD:
                 return 'the echo differs'
             if session and not peer.session_reused:
