@@ -166,7 +166,8 @@ typedef struct gyre_http_request {
  *   GYRE_EHTTPINCOMPLETE              the connection ended before the head did
  *   GYRE_EHTTPSYNTAX, GYRE_EHTTPFRAMING and others   a malformed answer
  *   GYRE_EHTTPFIELDS, GYRE_EHTTPLINE, GYRE_EHTTPBODY   above a limit
- *   GYRE_EHTTPREDIRECT                too many, or to what cannot be followed
+ *   GYRE_EHTTPREDIRECT                too many, or to what cannot be followed (blanks, '|' and bytes
+ *                                     above 127 in a Location's path or query are encoded, not refused)
  *   GYRE_EHTTPDOWNGRADE               from https to http
  *   GYRE_EHTTPREPLAY                  a redirect wants the body again, which cannot be had
  *   -ENOMEM, and whatever the upload coroutine returned

@@ -83,6 +83,15 @@ static int64_t take_host(gyre__http_parser *parser, const char *value, size_t si
     return 0;
 }
 
+/* The name, of which the size fits, is this one (letters and '-', in lower case). */
+static bool is_name(const char *name, const char *lower)
+{
+    for (; *lower; name++, lower++)
+        if ((*name | 32) != *lower)
+            return false;
+    return true;
+}
+
 /* A field of the head, before it is kept. */
 static int64_t take_field(gyre__http_parser *parser, const char *value, size_t size)
 {
@@ -90,20 +99,20 @@ static int64_t take_field(gyre__http_parser *parser, const char *value, size_t s
 
     switch (parser->name_size) {
     case 4:
-        if (parser->request && strncasecmp(name, "host", 4) == 0)
+        if (parser->request && is_name(name, "host"))
             return take_host(parser, value, size);
         break;
     case 6:
-        if (parser->request && strncasecmp(name, "expect", 6) == 0 &&
+        if (parser->request && is_name(name, "expect") &&
             gyre__ascii_same(value, size, "100-continue", 12))
             parser->expect_continue = parser->version == 11;
         break;
     case 14:
-        if (strncasecmp(name, "content-length", 14) == 0)
+        if (is_name(name, "content-length"))
             return take_length(parser, value, size);
         break;
     case 17:
-        if (strncasecmp(name, "transfer-encoding", 17) == 0)
+        if (is_name(name, "transfer-encoding"))
             return take_coding(parser, value, size);
         break;
     default:

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ascii_internal.h"
 #include "http_date_internal.h"
 #include "http_files_internal.h"
 
@@ -148,8 +149,11 @@ static int print_last(char *buffer, const struct answer_file *self)
 static int64_t start_parts(struct answer_file *self)
 {
     char buffer[GYRE__HTTPD_PART_HEAD], type[64];
+    size_t type_size = strlen(self->type);
     int64_t total;
 
+    if (gyre__ascii_span(self->type, type_size, GYRE__ASCII_FIELD) != type_size)
+        return GYRE_EHTTPHEADER; /* it stands in each part's head */
     snprintf(self->boundary, sizeof(self->boundary), "%016llx",
              (unsigned long long)gyre_loop_random(self->exchange->server->loop));
     snprintf(type, sizeof(type), "multipart/byteranges; boundary=%s", self->boundary);

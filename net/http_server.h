@@ -80,7 +80,8 @@ typedef struct gyre_http_server_options {
     uint64_t max_drain;            /* bytes of an unread body dropped to go on; default 256 KiB */
     uint64_t max_requests;         /* of a connection, which then ends; default: no limit */
     int64_t head_timeout_ns;       /* from the first byte of a head to its end; default 30 s; 408 */
-    int64_t body_timeout_ns;       /* between two pieces of a body; default 30 s; 408 */
+    int64_t body_timeout_ns;       /* between two pieces of a body, and for all of one that nobody
+                                      reads; default 30 s; 408 */
     int64_t write_timeout_ns;      /* for a client that takes nothing; default 30 s; aborted */
     int64_t keep_alive_timeout_ns; /* for the next request's first byte; default 75 s; closed */
     const char *server;            /* value of the Server field; NULL: none is sent */

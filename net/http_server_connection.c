@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "../task/timeout.h"
 #include "http_server_internal.h"
 
 enum { LINGER_SECONDS = 2 };
@@ -289,7 +290,9 @@ GYRE__CORO(, gyre__httpd_connection)
         log_access(self->exchange);
         if (!self->exchange->body_over && goes_on(self)) {
             gyre__httpd_flush(self->exchange);
-            GYRE_AWAIT(self->rc, gyre__httpd_drop_body(self->exchange));
+            /* One time-out for all of it: nobody wants it, byte by byte it could take for ever. */
+            GYRE_AWAIT(self->rc, gyre_wait_for(gyre__httpd_drop_body(self->exchange),
+                                               self->server->options.body_timeout_ns));
             if (self->rc < 0)
                 self->exchange->close = true;
         }

@@ -105,12 +105,18 @@ static int64_t take_path(gyre__http_parser *parser, const char *text, size_t siz
     return 0;
 }
 
+/* As gyre__url_check_host() has it for http. */
+static bool is_host(const gyre__url_parts *parts)
+{
+    return parts->bracketed || gyre__url_host_is_ipv4(parts->host.at, parts->host.size) ||
+           gyre__url_host_is_name(parts->host.at, parts->host.size);
+}
+
 bool gyre__http_is_authority(const char *text, size_t size, bool port_needed)
 {
-    gyre__url_parts parts = {0};
-    static const gyre__url_slice http = {"http", 4};
+    gyre__url_parts parts = {.port = 0};
 
-    if (!gyre__url_split_authority(&parts, text, size) || !gyre__url_check_host(&parts, http))
+    if (!gyre__url_split_authority(&parts, text, size) || !is_host(&parts))
         return false;
     /* No colon without a port behind it. */
     return (parts.port || !port_needed) && text[size - 1] != ':';

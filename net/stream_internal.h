@@ -35,6 +35,8 @@ struct gyre_stream {
     bool pump_queued;
     uint8_t mode;         /* enum gyre__receive_mode */
     bool no_multishot;    /* the kernel refused it */
+    uint8_t family;       /* of the socket, once it was asked for; 0: not yet */
+    bool end_missed;      /* the kernel may have: the multishot receive must begin anew */
     bool receive_cancelled;
     bool eof;
     bool drained;         /* the last receive took all there was */

@@ -74,7 +74,7 @@ static void kill_one(gyre__workers_master *master, struct gyre__workers_one *one
     if (!one->alive || one->killed || one->thread)
         return;
     one->killed = one->told = true;
-    kill(one->pid, SIGKILL);
+    gyre__workers_signal(one, SIGKILL);
     master->killed++;
     tell_of(master, GYRE_WORKERS_KILLED, one);
 }
@@ -141,7 +141,7 @@ static void crashed(gyre__workers_master *master, struct gyre__workers_slot *slo
 
 static void end_roll(gyre__workers_master *master, unsigned index, int64_t error)
 {
-    master->roll = error == 0 && master->roll_again ? 0 : -1;
+    master->roll = master->roll_again ? 0 : -1;
     master->roll_again = false;
     tell(master, &(gyre_workers_event){.kind = GYRE_WORKERS_ROLLED,
                                        .index = index,
@@ -199,6 +199,8 @@ static void look_at_current(gyre__workers_master *master, struct gyre__workers_s
         slot->current = slot->fresh;
         slot->fresh.alive = false;
         master->roll++;
+    } else if (one->told && !master->stopping) { /* for a new one that is gone already */
+        slot->restart_at = after(slot->backoff);
     }
 }
 
@@ -264,9 +266,9 @@ static void pass_on(gyre__workers_master *master, int number)
         struct gyre__workers_slot *slot = &master->slots[i];
 
         if (slot->current.alive && !slot->current.thread)
-            kill(slot->current.pid, number);
+            gyre__workers_signal(&slot->current, number);
         if (slot->fresh.alive && !slot->fresh.thread)
-            kill(slot->fresh.pid, number);
+            gyre__workers_signal(&slot->fresh, number);
     }
 }
 
@@ -391,7 +393,13 @@ static int64_t take_over_signals(gyre__workers_master *master)
             sigaddset(&set, numbers[i]);
     pthread_sigmask(SIG_BLOCK, &set, &master->before);
     master->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return master->signals < 0 ? -errno : 0;
+    if (master->signals < 0) {
+        int64_t rc = -errno;
+
+        pthread_sigmask(SIG_SETMASK, &master->before, NULL);
+        return rc;
+    }
+    return 0;
 }
 
 static unsigned cores(void)

@@ -81,6 +81,8 @@ typedef struct gyre__workers_master {
 /* workers_start.c: starts one; on success everything in *one is set. */
 int64_t gyre__workers_start(gyre__workers_master *master, unsigned index,
                             struct gyre__workers_one *one);
+/* To one that is a process. */
+void gyre__workers_signal(const struct gyre__workers_one *one, int number);
 /* Asks it to end: SIGTERM, or a cancellation. */
 void gyre__workers_ask(struct gyre__workers_one *one);
 /*

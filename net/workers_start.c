@@ -270,12 +270,20 @@ int64_t gyre__workers_start(gyre__workers_master *master, unsigned index,
     return 0;
 }
 
+/* Where SIGCHLD is ignored nobody reaps it: its number may be another process's by now. */
+void gyre__workers_signal(const struct gyre__workers_one *one, int number)
+{
+    if (one->pidfd < 0 || (syscall(SYS_pidfd_send_signal, one->pidfd, number, NULL, 0) < 0 &&
+                           errno == ENOSYS))
+        kill(one->pid, number);
+}
+
 void gyre__workers_ask(struct gyre__workers_one *one)
 {
     if (one->thread)
         ask_thread(one->thread);
     else
-        kill(one->pid, SIGTERM);
+        gyre__workers_signal(one, SIGTERM);
 }
 
 static void read_notes(struct gyre__workers_one *one)

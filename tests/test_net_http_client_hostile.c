@@ -271,7 +271,7 @@ static void closed_while_read(void **state)
     (void)state;
     unit_forget_loops();
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
-        for (int turns = 1; turns < 24; turns++) /* the reader has begun */
+        for (int turns = 1; turns < 24; turns++) /* it has begun */
             for (int all = 0; all < 2; all++)
                 assert_int_equal(
                     GYRE_RUN(main_closed, .text = answers[i], .turns = turns, .all = all), 0);

@@ -335,6 +335,43 @@ static void a_trickle(void **state)
     assert_int_equal(GYRE_RUN(main_trickle), 0);
 }
 
+/* A body that nobody wants is waited for once, not for each of its bytes. */
+struct main_unwanted {
+    gyre_frame frame;
+    gyre_stream *stream;
+    int i;
+    int64_t rc;
+    char buffer[500];
+};
+GYRE_CORO(main_unwanted)
+{
+    static const char head[] = "POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n";
+
+    GYRE_BEGIN;
+    open_site((gyre_http_server_options){.body_timeout_ns = GYRE_MS(50)});
+    GYRE_TRY(gyre_open_connection("127.0.0.1", gyre_http_server_port(server), NULL, &self->stream));
+    GYRE_TRY(gyre_stream_write(self->stream, head, sizeof(head) - 1));
+    for (self->i = 0; self->i < 500; self->i++) {
+        GYRE_TRY(gyre_stream_write(self->stream, "b", 1));
+        GYRE_AWAIT(self->rc, gyre_wait_for(gyre_stream_read(self->stream, self->buffer,
+                                                            sizeof(self->buffer)),
+                                           GYRE_MS(2)));
+        if (self->rc != GYRE_ETIMEOUT && self->rc <= 0)
+            break;
+    }
+    assert_true(self->i < 400);
+    assert_int_equal(reports, 0);
+    gyre_stream_abort(self->stream);
+    GYRE_TRY(gyre_http_server_stop(server, GYRE_SECONDS(5)));
+    gyre_http_server_free(server);
+    GYRE_END;
+}
+static void an_unwanted_body(void **state)
+{
+    (void)state;
+    assert_int_equal(GYRE_RUN(main_unwanted), 0);
+}
+
 /* A client that asks for much and takes nothing is given up; one that takes it slowly is not. */
 struct main_stalled {
     gyre_frame frame;
@@ -385,6 +422,7 @@ int main(void)
         cmocka_unit_test(requests_of_a_connection),
         cmocka_unit_test(too_slow),
         cmocka_unit_test(a_trickle),
+        cmocka_unit_test(an_unwanted_body),
         cmocka_unit_test(a_client_that_takes_nothing),
         cmocka_unit_test(a_client_that_takes_its_time),
     };
