@@ -313,7 +313,7 @@ int64_t gyre__op_start(gyre_loop *loop, gyre__op *op, const gyre__request *reque
     return gyre__op_start_closing(loop, op, request);
 }
 
-/* A full queue is the only failure: then the kernel takes nothing at all, and closing asks again. */
+/* A full queue is the only failure: then the kernel takes nothing at all for now. */
 static struct io_uring_sqe *take_cancel(gyre_loop *loop, int fd, uint64_t target, unsigned flags)
 {
     struct io_uring_sqe *sqe = take_sqe(loop);
@@ -331,6 +331,13 @@ static struct io_uring_sqe *take_cancel(gyre_loop *loop, int fd, uint64_t target
 /* Marks the user data of the completion that answers a cancellation; ops are aligned. */
 enum { CANCEL_TAG = 1 };
 
+/* Asked after the next reaping, which makes room; until then the op's node is free for that. */
+static void ask_later(gyre__op *op)
+{
+    op->node.next = op->loop->backend.missed;
+    op->loop->backend.missed = &op->node;
+}
+
 /*
  * The op ends when both its own completion and the answer have come. So the answer always finds the
  * op, and can tell that the kernel did not: a request that is just being retried is in none of the
@@ -342,11 +349,12 @@ void gyre__op_cancel(gyre__op *op)
 
     if (!op->in_flight || op->ended || op->cancelling)
         return;
-    sqe = take_cancel(op->loop, -1, (uintptr_t)op, 0);
-    if (!sqe)
-        return;
-    sqe->user_data = (uintptr_t)op | CANCEL_TAG;
     op->cancelling = true;
+    sqe = take_cancel(op->loop, -1, (uintptr_t)op, 0);
+    if (sqe)
+        sqe->user_data = (uintptr_t)op | CANCEL_TAG;
+    else
+        ask_later(op);
 }
 
 /* Cancellations of several ops at once: nobody waits for the answer. */
@@ -390,12 +398,11 @@ static void end_op(gyre_loop *loop, gyre__op *op)
     gyre__op_deliver(op);
 }
 
-/* Not found: asked again after the reaping, which must not take SQEs. Until then the op's node is free. */
+/* Not found: asked again, but not inside the reaping, which must not take SQEs. */
 static void answer_cancel(gyre_loop *loop, gyre__op *op, int32_t res)
 {
     if (res == -ENOENT && !op->ended) {
-        op->node.next = loop->backend.missed;
-        loop->backend.missed = &op->node;
+        ask_later(op);
         return;
     }
     op->cancelling = false;
