@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@
 
 /* What workers and master both see. */
 static struct shared {
-    atomic_int runs, cleanups, signals, sum;
+    atomic_int runs, cleanups, signals, sum, crashes;
     atomic_int answered[4];
     pid_t pids[8];
 } * shared;
@@ -32,6 +33,8 @@ static struct {
     int64_t error, restart;
     int ready_wanted, number; /* when so many are ready, the master gets the signal */
     int rolled_wanted;        /* when so many rolls are over it gets SIGTERM */
+    int end_at_ready;         /* the same when so many have become ready */
+    int hup_at_started;       /* when so many have been started it gets SIGHUP */
 } heard;
 
 static void on_event(const gyre_workers_event *event, void *arg)
@@ -42,12 +45,17 @@ static void on_event(const gyre_workers_event *event, void *arg)
     (void)arg;
     ++*counts[event->kind];
     if (event->kind == GYRE_WORKERS_CRASHED) {
+        atomic_fetch_add(&shared->crashes, 1);
         snprintf(heard.text, sizeof(heard.text), "%s", event->text);
         heard.error = event->error;
         heard.restart = event->restart_ns;
     }
     if (event->kind == GYRE_WORKERS_READY && heard.ready == heard.ready_wanted)
         kill(getpid(), heard.number);
+    if (event->kind == GYRE_WORKERS_READY && heard.ready == heard.end_at_ready)
+        kill(getpid(), SIGTERM);
+    if (event->kind == GYRE_WORKERS_STARTED && heard.started == heard.hup_at_started)
+        kill(getpid(), SIGHUP);
     if (event->kind == GYRE_WORKERS_ROLLED && heard.rolled == heard.rolled_wanted)
         kill(getpid(), SIGTERM);
 }
@@ -282,7 +290,88 @@ static void a_roll_that_fails(bool threads)
 }
 FOR_BOTH(a_roll_that_fails);
 
+/* The old one was told to end before the new one turned out to be broken: its place is filled. */
+struct third_fails {
+    gyre_frame frame;
+    bool patient;
+    int64_t rc;
+};
+GYRE_CORO(third_fails)
+{
+    GYRE_BEGIN;
+    if (atomic_fetch_add(&shared->runs, 1) == 2) {
+        self->patient = false;
+        GYRE_RETURN(-ENOEXEC);
+    }
+    GYRE_TRY(GYRE_CALL(serve));
+    GYRE_FINALLY;
+    while (self->patient && !shared->crashes) /* the old one goes after the new one */
+        GYRE_AWAIT(self->rc, gyre_sleep(GYRE_MS(1)));
+    GYRE_END;
+}
+
+/* The roll fails, and the signal for the end comes with the worker that makes it two again. */
+static void a_roll_that_does_not_wait(bool threads)
+{
+    gyre_workers_options options = OPTIONS_FOR(threads);
+
+    heard.ready_wanted = 2;
+    heard.number = SIGHUP;
+    heard.end_at_ready = 3;
+    assert_int_equal(GYRE_WORKERS((options), third_fails, .patient = true), 0);
+    assert_int_equal(heard.rolled, 1);
+    assert_int_equal(heard.started, 4);
+    assert_int_equal(heard.crashed, 1);
+    assert_int_equal(heard.done, 3);
+    assert_int_equal(shared->cleanups, 3);
+}
+FOR_BOTH(a_roll_that_does_not_wait);
+
+/* Asked for once more while one is under way that fails: it is not forgotten. */
+static void a_roll_is_asked_for_again(bool threads)
+{
+    gyre_workers_options options = OPTIONS_FOR(threads);
+
+    options.wait_ready = true;
+    heard.ready_wanted = 2;
+    heard.number = SIGHUP;
+    heard.hup_at_started = 3;
+    heard.rolled_wanted = 2;
+    assert_int_equal(GYRE_WORKERS((options), third_fails), 0);
+    assert_int_equal(heard.started, 5);
+    assert_int_equal(heard.crashed, 1);
+    assert_int_equal(heard.done, 4);
+}
+FOR_BOTH(a_roll_is_asked_for_again);
+
 /* ---- signals ---- */
+
+static int first_free_descriptor(void)
+{
+    int fd = dup(0);
+
+    close(fd);
+    return fd;
+}
+
+/* Where the master cannot even begin, the signals are as they were. */
+static void no_descriptor_for_signals(void **state)
+{
+    struct rlimit before, few;
+    unsigned descriptors = unit_descriptors();
+    int64_t rc;
+
+    (void)state;
+    begin();
+    getrlimit(RLIMIT_NOFILE, &before);
+    few = (struct rlimit){.rlim_cur = (rlim_t)first_free_descriptor() + 2,
+                          .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &few);
+    rc = GYRE_WORKERS(((gyre_workers_options){.count = 1, .on_event = on_event}), finish);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(rc, -EMFILE);
+    assert_tidy(descriptors);
+}
 
 static int64_t count_signal(gyre_loop *loop, void *arg)
 {
@@ -535,6 +624,9 @@ int main(void)
         cmocka_unit_test(the_deaf_are_killed),
         cmocka_unit_test(they_roll_processes),
         cmocka_unit_test(a_roll_that_fails_processes),
+        cmocka_unit_test(a_roll_that_does_not_wait_processes),
+        cmocka_unit_test(a_roll_is_asked_for_again_processes),
+        cmocka_unit_test(no_descriptor_for_signals),
         cmocka_unit_test(signals_are_passed_on),
         cmocka_unit_test(they_write_to_each_other_processes),
         cmocka_unit_test(outside),
@@ -545,6 +637,8 @@ int main(void)
         cmocka_unit_test(they_stop_threads),
         cmocka_unit_test(they_roll_threads),
         cmocka_unit_test(a_roll_that_fails_threads),
+        cmocka_unit_test(a_roll_that_does_not_wait_threads),
+        cmocka_unit_test(a_roll_is_asked_for_again_threads),
         cmocka_unit_test(they_write_to_each_other_threads),
         cmocka_unit_test(they_share_a_port_threads),
     };
