@@ -126,6 +126,19 @@ union ancillary {
     char space[CMSG_SPACE(2 * sizeof(int))];
 };
 
+/* A message that was cut short, as no more descriptors could be had, may still have brought one. */
+static void close_passed(const struct cmsghdr *header)
+{
+    size_t size = header && header->cmsg_type == SCM_RIGHTS ? header->cmsg_len - CMSG_LEN(0) : 0;
+
+    for (size_t at = 0; at + sizeof(int) <= size; at += sizeof(int)) {
+        int fd;
+
+        memcpy(&fd, CMSG_DATA(header) + at, sizeof(fd));
+        close(fd);
+    }
+}
+
 static void read_request(void)
 {
     struct gyre__process_worker_request request;
@@ -142,8 +155,10 @@ static void read_request(void)
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         _exit(0); /* the program has ended */
     if (n != (ssize_t)sizeof(request) || !header || header->cmsg_type != SCM_RIGHTS ||
-        header->cmsg_len != CMSG_LEN(sizeof(passed)))
+        header->cmsg_len != CMSG_LEN(sizeof(passed))) {
+        close_passed(header);
         return;
+    }
     memcpy(passed, CMSG_DATA(header), sizeof(passed));
     start_worker(&request, passed[0], passed[1]);
 }
