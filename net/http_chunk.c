@@ -93,15 +93,11 @@ static int64_t chunk_line(gyre__http_parser *parser, const char *line, size_t si
 static int64_t chunk_begins(gyre__http_parser *parser, const char *line, size_t size)
 {
     uint64_t most = parser->limits.body ? parser->limits.body : UINT64_MAX, length = 0;
-    int64_t result = gyre__http_check_first(parser, line[0]);
+    int64_t result = gyre__http_check_whole(parser, line, size);
     size_t digits = 0;
 
-    if (result == 0)
-        result = gyre__http_check_length(parser, size);
     if (result < 0)
         return result;
-    if (size < 2 || line[size - 2] != '\r')
-        return gyre__http_fail(parser, GYRE_EHTTPSYNTAX, "a line that ends without CR");
     result = chunk_line(parser, line, size - 2, &digits, &length);
     if (result < 0)
         return result;

@@ -113,8 +113,7 @@ static int64_t check_field(gyre__http_parser *parser, const char *line, size_t s
     return PLAIN;
 }
 
-/* A line with its end, before llhttp gets it: an enum line_kind, or the error. */
-static int64_t check_line(gyre__http_parser *parser, const char *line, size_t size)
+int64_t gyre__http_check_whole(gyre__http_parser *parser, const char *line, size_t size)
 {
     int64_t result = gyre__http_check_first(parser, line[0]);
 
@@ -124,6 +123,16 @@ static int64_t check_line(gyre__http_parser *parser, const char *line, size_t si
         return result;
     if (size < 2 || line[size - 2] != '\r')
         return gyre__http_fail(parser, GYRE_EHTTPSYNTAX, "a line that ends without CR");
+    return 0;
+}
+
+/* A line with its end, before llhttp gets it: an enum line_kind, or the error. */
+static int64_t check_line(gyre__http_parser *parser, const char *line, size_t size)
+{
+    int64_t result = gyre__http_check_whole(parser, line, size);
+
+    if (result < 0)
+        return result;
     return parser->state == IN_START ? check_start(parser, line, size)
                                      : check_field(parser, line, size);
 }

@@ -52,6 +52,9 @@ int64_t gyre__http_check_length(gyre__http_parser *parser, size_t size);
 /* The first byte of a line tells garbage at once: TLS on a plain port, for one. 0 or the error. */
 int64_t gyre__http_check_first(gyre__http_parser *parser, char byte);
 
+/* What every whole line, with its end, must be: these two, and ended by CR LF. 0 or the error. */
+int64_t gyre__http_check_whole(gyre__http_parser *parser, const char *line, size_t size);
+
 /*
  * Adds to the line that is being put together, up to its end. Gives the bytes taken, all of them if
  * the end has not come; an error if the line is too long.

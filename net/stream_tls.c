@@ -199,16 +199,21 @@ static int64_t encrypt(gyre_stream *stream, const struct iovec *pieces, size_t c
     return rc;
 }
 
+/* Why nothing can be written now, or 0. */
+static int64_t refusal(const struct gyre__stream_tls *tls)
+{
+    if (tls->handshaking)
+        return -EBUSY;
+    return gyre_tls_engine_is_closed(tls->engine) ? GYRE_ESTATE : 0;
+}
+
 int64_t gyre__stream_tls_write(gyre_stream *stream, const struct iovec *pieces, size_t count,
                                size_t total)
 {
-    struct gyre__stream_tls *tls = stream->tls;
-    int64_t rc;
+    int64_t rc = refusal(stream->tls);
 
-    if (tls->handshaking)
-        return -EBUSY;
-    if (gyre_tls_engine_is_closed(tls->engine))
-        return GYRE_ESTATE;
+    if (rc < 0)
+        return rc;
     rc = encrypt(stream, pieces, count, total);
     if (rc < 0 && !gyre__bytes_length(&stream->pending)) /* what was reserved for nothing */
         gyre__bytes_clear(&stream->pending, gyre__stream_blocks(stream));
@@ -221,12 +226,10 @@ int64_t gyre__stream_tls_write(gyre_stream *stream, const struct iovec *pieces, 
 int64_t gyre__stream_tls_write_eof(gyre_stream *stream)
 {
     struct gyre__stream_tls *tls = stream->tls;
-    int64_t rc;
+    int64_t rc = refusal(tls);
 
-    if (tls->handshaking)
-        return -EBUSY;
-    if (gyre_tls_engine_is_closed(tls->engine))
-        return GYRE_ESTATE;
+    if (rc < 0)
+        return rc;
     rc = gyre__tls_engine_close(tls->engine);
     gyre__stream_push(stream);
     return rc < 0 ? gyre__stream_raise(stream, rc) : stream->write_error;
