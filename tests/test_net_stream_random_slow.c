@@ -246,17 +246,6 @@ GYRE_CORO(writer)
 
 /* ---- both sides ---- */
 
-struct close_one {
-    gyre_frame frame;
-    gyre_stream *stream;
-};
-GYRE_CORO(close_one)
-{
-    GYRE_BEGIN;
-    GYRE_TRY(gyre_stream_close(self->stream));
-    GYRE_END;
-}
-
 struct talk {
     gyre_frame frame;
     bool tls;

@@ -19,43 +19,10 @@
 static tls_world world;
 static gyre_tls_context *server_context, *client_context;
 
-/* What every test here has: both ends, after the handshake. */
-struct ends {
-    gyre_stream *client, *server;
-};
-
 #define OPEN_ENDS(ends_, options_)                                                                 \
     GYRE_CALL(tls_pair_start, .client_context = client_context, .server_context = server_context,  \
               .out_client = &(ends_)->client, .out_server = &(ends_)->server,                      \
               .options = (options_))
-
-/* Closes both at the same time, as each waits for the other's close_notify. */
-struct close_one {
-    gyre_frame frame;
-    gyre_stream *stream;
-};
-GYRE_CORO(close_one)
-{
-    GYRE_BEGIN;
-    GYRE_TRY(gyre_stream_close(self->stream));
-    GYRE_END;
-}
-struct close_ends {
-    gyre_frame frame;
-    struct ends *ends;
-    gyre_task *task;
-};
-GYRE_CORO(close_ends)
-{
-    GYRE_BEGIN;
-    self->task = GYRE_SPAWN(close_one, .stream = self->ends->client);
-    assert_non_null(self->task);
-    GYRE_TRY(gyre_stream_close(self->ends->server));
-    GYRE_TRY(self->task);
-    GYRE_FINALLY;
-    gyre_task_unref(self->task);
-    GYRE_END;
-}
 
 /* ---- much, both ways at once ---- */
 
@@ -124,7 +91,7 @@ struct main_much {
     gyre_frame frame;
     size_t buffer;
     gyre_stream_options options;
-    struct ends ends;
+    struct tls_ends ends;
     gyre_task *tasks[4];
     size_t i;
 };
@@ -157,7 +124,7 @@ static void much_both_ways(void **state)
 /* Nobody reads: the writer must be held back, and what lies there must stay bounded. */
 struct main_held_back {
     gyre_frame frame;
-    struct ends ends;
+    struct tls_ends ends;
     gyre_stream_options options;
     char *data;
     size_t sent, got, size;
@@ -188,7 +155,7 @@ GYRE_CORO(main_held_back)
     GYRE_AWAIT(self->n,
                gyre_wait_for(gyre_stream_read(self->ends.server, self->data, 1), GYRE_MS(5)));
     assert_int_equal(self->n, GYRE_ETIMEOUT);
-    GYRE_TRY(GYRE_CALL(close_ends, .ends = &self->ends));
+    GYRE_TRY(GYRE_CALL(tls_close_ends, .ends = &self->ends));
     GYRE_FINALLY;
     free(self->data);
     GYRE_END;
@@ -203,7 +170,7 @@ static void held_back(void **state)
 
 struct main_file {
     gyre_frame frame;
-    struct ends ends;
+    struct tls_ends ends;
     FILE *file;
     char *data;
     int64_t n, sent;
@@ -226,7 +193,7 @@ GYRE_CORO(main_file)
     GYRE_TRY(self->n, gyre_stream_read_exactly(self->ends.client, self->data, 60000));
     for (size_t i = 0; i < 60000; i++)
         assert_int_equal(self->data[i], pattern(i));
-    GYRE_TRY(GYRE_CALL(close_ends, .ends = &self->ends));
+    GYRE_TRY(GYRE_CALL(tls_close_ends, .ends = &self->ends));
     GYRE_FINALLY;
     free(self->data);
     if (self->file)
@@ -242,7 +209,7 @@ static void file(void **state)
 /* Closing sends everything first, close_notify behind it. */
 struct main_flush {
     gyre_frame frame;
-    struct ends ends;
+    struct tls_ends ends;
     gyre_task *task;
     char *data;
     size_t got;

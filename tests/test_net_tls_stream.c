@@ -19,49 +19,16 @@
 static tls_world world;
 static gyre_tls_context *server_context, *client_context;
 
-/* What every test here has: both ends, after the handshake. */
-struct ends {
-    gyre_stream *client, *server;
-};
-
 #define OPEN_ENDS(ends_, options_)                                                                 \
     GYRE_CALL(tls_pair_start, .client_context = client_context, .server_context = server_context,  \
               .out_client = &(ends_)->client, .out_server = &(ends_)->server,                      \
               .options = (options_))
 
-/* Closes both at the same time, as each waits for the other's close_notify. */
-struct close_one {
-    gyre_frame frame;
-    gyre_stream *stream;
-};
-GYRE_CORO(close_one)
-{
-    GYRE_BEGIN;
-    GYRE_TRY(gyre_stream_close(self->stream));
-    GYRE_END;
-}
-struct close_ends {
-    gyre_frame frame;
-    struct ends *ends;
-    gyre_task *task;
-};
-GYRE_CORO(close_ends)
-{
-    GYRE_BEGIN;
-    self->task = GYRE_SPAWN(close_one, .stream = self->ends->client);
-    assert_non_null(self->task);
-    GYRE_TRY(gyre_stream_close(self->ends->server));
-    GYRE_TRY(self->task);
-    GYRE_FINALLY;
-    gyre_task_unref(self->task);
-    GYRE_END;
-}
-
 /* ---- the usual ---- */
 
 struct main_talk {
     gyre_frame frame;
-    struct ends ends;
+    struct tls_ends ends;
     const gyre_tls_engine *tls;
     gyre_tls_certificate *certificate;
     const char *line;
@@ -136,7 +103,7 @@ GYRE_CORO(main_talk)
     GYRE_AWAIT(self->n, gyre_stream_read(self->ends.client, self->buffer + 1, 1));
     GYRE_AWAIT(self->n, gyre_stream_read(self->ends.client, self->buffer + 2, 1));
     assert_memory_equal(self->buffer, "xyz", 3);
-    GYRE_AWAIT(self->n, GYRE_CALL(close_ends, .ends = &self->ends));
+    GYRE_AWAIT(self->n, GYRE_CALL(tls_close_ends, .ends = &self->ends));
     assert_int_equal(self->n, 0);
     GYRE_END;
 }
@@ -150,7 +117,7 @@ static void talk(void **state)
 
 struct main_half {
     gyre_frame frame;
-    struct ends ends;
+    struct tls_ends ends;
     char buffer[64];
     int64_t n;
 };
@@ -188,7 +155,7 @@ struct main_cut {
     gyre_frame frame;
     bool inside, lax;
     gyre_tls_context *context, *strict;
-    struct ends ends;
+    struct tls_ends ends;
     char buffer[64];
     int fd;
     int64_t n;
@@ -235,7 +202,7 @@ static void cut_off(void **state)
 /* Bytes that are no TLS: an error for the reader, an alert for the peer, plaintext for nobody. */
 struct main_garbage {
     gyre_frame frame;
-    struct ends ends;
+    struct tls_ends ends;
     char buffer[64];
     int64_t n;
 };

@@ -110,3 +110,22 @@ GYRE_CORO_PUBLIC(tls_pair_start)
     GYRE_RETURN(self->client_rc < 0 ? self->client_rc : self->server_rc);
     GYRE_END;
 }
+
+GYRE_CORO_PUBLIC(close_one)
+{
+    GYRE_BEGIN;
+    GYRE_TRY(gyre_stream_close(self->stream));
+    GYRE_END;
+}
+
+GYRE_CORO_PUBLIC(tls_close_ends)
+{
+    GYRE_BEGIN;
+    self->task = GYRE_SPAWN(close_one, .stream = self->ends->client);
+    assert_non_null(self->task);
+    GYRE_TRY(gyre_stream_close(self->ends->server));
+    GYRE_TRY(self->task);
+    GYRE_FINALLY;
+    gyre_task_unref(self->task);
+    GYRE_END;
+}

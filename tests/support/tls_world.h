@@ -33,6 +33,26 @@ struct tls_pair_start {
 };
 GYRE_CORO_DECLARE(tls_pair_start);
 
+/* Both ends of a connection. */
+struct tls_ends {
+    gyre_stream *client, *server;
+};
+
+/* Closes a stream (moved). */
+struct close_one {
+    gyre_frame frame;
+    gyre_stream *stream;
+};
+GYRE_CORO_DECLARE(close_one);
+
+/* Closes both at the same time, as each waits for the other's close_notify. The struct is borrowed. */
+struct tls_close_ends {
+    gyre_frame frame;
+    struct tls_ends *ends;
+    gyre_task *task;
+};
+GYRE_CORO_DECLARE(tls_close_ends);
+
 /* Two connected sockets as streams. */
 void plain_pair(const gyre_stream_options *options, gyre_stream **out_a, gyre_stream **out_b);
 
