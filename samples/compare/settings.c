@@ -1,10 +1,8 @@
 /* The command line of gyre-compare. */
 #include "settings.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <gyre/gyre.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,30 +38,7 @@ static const struct option long_options[] = {
 
 struct settings settings;
 
-void say(const char *format, ...)
-{
-    char line[512];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
-    fprintf(stderr, "gyre-compare: %s\n", line);
-}
-
-static bool number(const char *name, unsigned least, unsigned most, unsigned *out)
-{
-    unsigned long value;
-    char *end;
-
-    errno = 0;
-    value = strtoul(optarg, &end, 10);
-    *out = (unsigned)value;
-    if (!errno && *optarg >= '0' && *optarg <= '9' && !*end && value >= least && value <= most)
-        return true;
-    say("%s takes a number from %u to %u, not '%s'", name, least, most, optarg);
-    return false;
-}
+const char command_name[] = "gyre-compare";
 
 /* Each takes a moment only. */
 static bool be_quick(void)

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "../command.h"
+
 struct settings {
     unsigned sums;     /* pieces of computing */
     unsigned terms;    /* of each sum */
@@ -24,8 +26,5 @@ enum { MOST_AT_ONCE = 100 };
 
 /* Fills in the settings; gives GO_ON, or the exit status. */
 int settings_parse(int argc, char **argv);
-
-/* A line on stderr, after the program's name. */
-__attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 
 #endif

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <gyre/gyre.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,30 +64,7 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-void say(const char *format, ...)
-{
-    char line[512];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
-    fprintf(stderr, "gyre-crawl: %s\n", line);
-}
-
-static bool number(const char *name, unsigned least, unsigned most, unsigned *out)
-{
-    unsigned long value;
-    char *end;
-
-    errno = 0;
-    value = strtoul(optarg, &end, 10);
-    *out = (unsigned)value;
-    if (!errno && *optarg >= '0' && *optarg <= '9' && !*end && value >= least && value <= most)
-        return true;
-    say("%s takes a number from %u to %u, not '%s'", name, least, most, optarg);
-    return false;
-}
+const char command_name[] = "gyre-crawl";
 
 static bool seconds(int64_t *out_ns)
 {

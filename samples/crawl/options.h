@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../command.h"
+
 enum { EXIT_CRAWLED = 0, EXIT_FAILURES = 1, EXIT_USAGE = 2, GO_ON = -1 };
 
 struct options {
@@ -30,8 +32,5 @@ struct options {
 /* Gives GO_ON, or the exit status. Either way options_fini(). */
 int options_parse(struct options *options, int argc, char **argv);
 void options_fini(struct options *options);
-
-/* A line on stderr, after the program's name. */
-__attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 
 #endif

@@ -5,10 +5,8 @@
 #include <getopt.h>
 #include <gyre/gyre.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const char help[] =
     "usage: gyre-httpd [OPTION]... DIR\n"
@@ -45,19 +43,10 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-void say(const char *format, ...)
-{
-    char line[512];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
-    fprintf(stderr, "gyre-httpd: %s\n", line);
-}
+const char command_name[] = "gyre-httpd";
 
 /* A whole number up to `most`; false after a line that says what is wrong. */
-static bool number(const char *name, const char *text, unsigned long most, unsigned long *out)
+static bool whole_number(const char *name, const char *text, unsigned long most, unsigned long *out)
 {
     char *end;
 
@@ -82,17 +71,17 @@ static bool take(struct options *options, int code)
     case NO_LISTING: options->listing = false; return true;
     case HIDDEN: options->hidden = true; return true;
     case PORT:
-        if (!number("--port", optarg, 65535, &value))
+        if (!whole_number("--port", optarg, 65535, &value))
             return false;
         options->port = (uint16_t)value;
         return true;
     case WORKERS:
-        if (!number("--workers", optarg, 1024, &value))
+        if (!whole_number("--workers", optarg, 1024, &value))
             return false;
         options->workers = (unsigned)value;
         return true;
     case GRACE:
-        if (!number("--grace", optarg, 86400, &value))
+        if (!whole_number("--grace", optarg, 86400, &value))
             return false;
         options->grace = (unsigned)value;
         return true;

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../command.h"
+
 /* Exit statuses; GO_ON is none: the command line is fine. */
 enum { GO_ON = -1, EXIT_SERVED, EXIT_TROUBLE, EXIT_USAGE };
 
@@ -22,8 +24,5 @@ struct options {
 
 /* Fills *options; GO_ON, or the exit status after having said what there was to say. */
 int options_parse(struct options *options, int argc, char **argv);
-
-/* One line on stderr: "gyre-httpd: ...". */
-__attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 
 #endif

@@ -1,12 +1,9 @@
 /* The command line of gyre-race. */
 #include "options.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <gyre/gyre.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static const char help[] =
     "usage: gyre-race [OPTION]...\n"
@@ -39,30 +36,7 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-void say(const char *format, ...)
-{
-    char line[512];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
-    fprintf(stderr, "gyre-race: %s\n", line);
-}
-
-static bool number(const char *name, unsigned least, unsigned most, unsigned *out)
-{
-    unsigned long value;
-    char *end;
-
-    errno = 0;
-    value = strtoul(optarg, &end, 10);
-    *out = (unsigned)value;
-    if (!errno && *optarg >= '0' && *optarg <= '9' && !*end && value >= least && value <= most)
-        return true;
-    say("%s takes a number from %u to %u, not '%s'", name, least, most, optarg);
-    return false;
-}
+const char command_name[] = "gyre-race";
 
 static bool take(struct race *race, int code)
 {
