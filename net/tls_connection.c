@@ -189,15 +189,3 @@ void gyre__tls_note_failure(SSL *ssl, int check, int depth, X509 *certificate)
                         sizeof(failure->subject));
     gyre__tls_certificate_names(certificate, failure->names, sizeof(failure->names));
 }
-
-int gyre__tls_failed_check(const SSL *ssl, int *out_depth, const char **out_subject)
-{
-    const gyre__tls_connection *connection = gyre__tls_connection_of(ssl);
-    const gyre__tls_failure *failure = connection ? connection->failure : NULL;
-
-    if (out_depth)
-        *out_depth = failure ? failure->depth : 0;
-    if (out_subject)
-        *out_subject = failure ? failure->subject : "";
-    return failure ? failure->check : X509_V_OK;
-}

@@ -57,12 +57,6 @@ int64_t gyre__tls_error(SSL *ssl, int rc);
 int64_t gyre__tls_raise(int64_t code, const char *what);
 
 /*
- * The check that failed in verifying the peer: X509_V_OK or one of X509_V_ERR_..., with the depth
- * and the subject (borrowed, "" if unknown), either may be NULL.
- */
-int gyre__tls_failed_check(const SSL *ssl, int *out_depth, const char **out_subject);
-
-/*
  * Text of a name as "CN=www.example,O=Example" (RFC 2253, UTF-8, control characters escaped), cut
  * to fit. Gives its length.
  */

@@ -138,7 +138,7 @@ static inline bool gyre__job_is_told(const gyre__job *job)
 /* What became of a job that is to end. */
 typedef enum gyre__job_fate {
     GYRE__JOB_REMOVED,  /* nobody has it: the caller frees it */
-    GYRE__JOB_ARRIVING, /* is over and posted: gyre__job_arrive() frees what nobody waits for */
+    GYRE__JOB_ARRIVING, /* is over and posted: its arrival in the loop frees what nobody waits for */
     GYRE__JOB_LEFT,     /* its thread frees it */
     GYRE__JOB_STAYS,    /* must be waited for, as its argument is borrowed; it was told */
 } gyre__job_fate;
